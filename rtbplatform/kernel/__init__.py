@@ -1,0 +1,1 @@
+"""What every process shares: money, ids, calendar, events, wire formats. No Django, no Celery, no I/O."""
