@@ -1,0 +1,1 @@
+"""The embedded default: Postgres and Redis private to the checkout, and the supervisor behind `make run`."""
