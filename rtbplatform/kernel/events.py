@@ -152,4 +152,5 @@ _decoder = msgspec.msgpack.Decoder(Event)
 
 def decode_event(raw: bytes) -> Event:
     """Raises msgspec.MsgspecError when the bytes are no event of a known version."""
-    return _decoder.decode(raw)
+    event: Event = _decoder.decode(raw)
+    return event

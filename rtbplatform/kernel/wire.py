@@ -181,9 +181,11 @@ def pack_mail(key: bytes, message: ToTreasury | ToBanker) -> bytes:
 
 def open_treasury_mail(key: bytes, mail: bytes) -> ToTreasury:
     """Raises keys.SealError for a forged message, msgspec.MsgspecError for one of another version."""
-    return _to_treasury.decode(open_mail(key, mail))
+    message: ToTreasury = _to_treasury.decode(open_mail(key, mail))
+    return message
 
 
 def open_banker_mail(key: bytes, mail: bytes) -> ToBanker:
     """Raises keys.SealError for a forged message, msgspec.MsgspecError for one of another version."""
-    return _to_banker.decode(open_mail(key, mail))
+    message: ToBanker = _to_banker.decode(open_mail(key, mail))
+    return message
