@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
 from rtbplatform.local import postgres, redis_server
-from rtbplatform.local.folders import Folders, LocalError
+from rtbplatform.local.folders import Folders
 from rtbplatform.local.process import Spec
 from rtbplatform.local.state import ServersState
 from rtbplatform.local.supervisor import Supervisor
@@ -77,16 +77,16 @@ async def start(servers: Servers, state: ServersState, supervisor: Supervisor) -
     await or_failure(supervisor, asyncio.gather(*waits))
 
 
-async def or_failure(supervisor: Supervisor, work: asyncio.Future[list[None]]) -> None:
+async def or_failure(supervisor: Supervisor, work: Awaitable[object]) -> None:
     """Waits for `work`, unless the run becomes hopeless before. Raises LocalError then."""
+    task = asyncio.ensure_future(work)
     failure = asyncio.ensure_future(supervisor.failure())
     try:
-        await asyncio.wait({work, failure}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        await asyncio.wait((task, failure), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
             await failure
-            raise LocalError("the supervisor failed")
-        work.result()
+        await task
     finally:
-        work.cancel()
+        task.cancel()
         failure.cancel()
-        await asyncio.gather(work, failure, return_exceptions=True)
+        await asyncio.gather(task, failure, return_exceptions=True)

@@ -19,12 +19,13 @@ from rtbplatform.local.say import say
 class Supervisor:
     """Runs specs until told to stop. Not ready yet: five quick deaths of one essential process end the run."""
 
-    def __init__(self, children_file: Path, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, children_file: Path) -> None:
         self.ready = False
+        self.on_change: Callable[[], object] | None = None
+        """Called whenever a process number has changed."""
         self.children: dict[str, Child] = {}
         self._children_file = children_file
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._on_change = on_change
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._hurry = False
 
@@ -63,7 +64,8 @@ class Supervisor:
 
     def _changed(self) -> None:
         record_children(self._children_file, self.pids().values())
-        self._on_change()
+        if self.on_change is not None:
+            self.on_change()
 
     async def _keep(self, spec: Spec) -> None:
         restarts = Restarts(delay_max_s=spec.delay_max_s, deaths=[])

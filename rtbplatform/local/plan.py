@@ -1,0 +1,269 @@
+"""Which processes a run consists of, as plain values: their commands, environments, sockets and order of stopping."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from rtbplatform.kernel import environment
+from rtbplatform.kernel.settings import Banker, Bidder, Local, Platform
+from rtbplatform.local import ports
+from rtbplatform.local.folders import ROOT, Folders, LocalError, kept_random
+from rtbplatform.local.process import Spec
+
+RANK = {
+    name: rank
+    for rank, name in enumerate(
+        ("exchange", "bidder", "banker", "treasury", "celery", "web", "dsps"), start=1
+    )
+}
+GRACE_S = {"banker": 15.0, "treasury": 15.0}
+LISTEN_BACKLOG = 4096
+
+
+class Region(Struct, frozen=True, kw_only=True):
+    name: str
+    suffix: str
+    """Of its processes' names: empty when there is one region only."""
+    bidder_port: int
+    bidder_url: str
+    redis_url: str
+    sockets: tuple[socket.socket, ...]
+    """One per bidder, held here, so that connections wait for a bidder that is restarted."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    settings: Local
+    web_url: str
+    dsp_url: str
+    web_socket: socket.socket
+    regions: tuple[Region, ...]
+    prepare: tuple[tuple[str, Spec], ...]
+    """(what is told, command), run one after the other before the processes start."""
+    processes: tuple[Spec, ...]
+    exchange: tuple[Spec, ...]
+    """The demo exchange, started when all others are ready; none without traffic."""
+
+
+def region_names(count: int) -> tuple[str, ...]:
+    return ("local",) if count == 1 else tuple(f"r{number}" for number in range(1, count + 1))
+
+
+def reachable_host(bind_host: str) -> str:
+    """How a URL names the address that we bind."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_host, bind_host)
+    return f"[{host}]" if ":" in host else host
+
+
+def hold_sockets(settings: Local) -> tuple[socket.socket, dict[str, tuple[socket.socket, ...]]]:
+    """Binds every public port before anything starts. Raises LocalError for a port in use, naming its setting."""
+    wanted = {"WEB_PORT": settings.web_port, "BIDDER_PORT": settings.bidder_port}
+    if settings.bidder_port <= settings.web_port < settings.bidder_port + settings.regions:
+        raise LocalError(f"WEB_PORT={settings.web_port} is also a bidder port: set another one.")
+    if settings.bidder_port + settings.regions - 1 > 65_535:
+        raise LocalError("BIDDER_PORT + REGIONS is above 65535: set a lower BIDDER_PORT.")
+    for name, port in wanted.items():
+        count = settings.regions if name == "BIDDER_PORT" else 1
+        for number in range(port, port + count):
+            if not ports.is_free(settings.bind_host, number):
+                raise LocalError(
+                    f"Port {number} of {settings.bind_host} is in use (or not allowed): "
+                    f"stop what uses it, or set {name} to a free port."
+                )
+    bidders = {
+        region: tuple(
+            ports.bind(settings.bind_host, settings.bidder_port + number, shared=True)
+            for _ in range(settings.bidders)
+        )
+        for number, region in enumerate(region_names(settings.regions))
+    }
+    return ports.bind(settings.bind_host, settings.web_port), bidders
+
+
+def listen(sockets: Iterable[socket.socket]) -> None:
+    """From here on connections are accepted by the kernel and wait for their process."""
+    for held in sockets:
+        held.listen(LISTEN_BACKLOG)
+
+
+def make_plan(
+    settings: Local,
+    folders: Folders,
+    *,
+    database_url: str,
+    redis_urls: Mapping[str, str],
+    dsp_port: int,
+    web_socket: socket.socket,
+    bidder_sockets: Mapping[str, tuple[socket.socket, ...]],
+) -> Plan:
+    """The whole platform. Raises SettingsError when a process would refuse its settings."""
+    host = reachable_host(settings.bind_host)
+    web_url = os.environ.get("WEB_PUBLIC_URL") or f"http://{host}:{settings.web_port}"
+    dsp_url = f"http://127.0.0.1:{dsp_port}"
+    regions = tuple(
+        _region(name, number, settings, redis_urls[name], bidder_sockets[name], host)
+        for number, name in enumerate(region_names(settings.regions))
+    )
+    base = {
+        "PYTHONUNBUFFERED": "1",
+        "RTB_SECRET": os.environ.get("RTB_SECRET") or kept_random(folders.var / "secret"),
+        "MACHINE_ID": os.environ.get("MACHINE_ID") or kept_random(folders.var / "machine-id", 16),
+        "WEB_PUBLIC_URL": web_url,
+        "DEMO_FILE": str(folders.demo_file),
+        "DSP_BASE_URL": dsp_url,
+        "DSP_PORT": str(dsp_port),
+        "TRAFFIC": str(settings.traffic),
+    }
+    django = {
+        **base,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": regions[0].redis_url,
+        "REGION": regions[0].name,
+        "BIDDER_PUBLIC_URL": regions[0].bidder_url,
+    }
+    processes = [*_django_processes(folders, django, web_socket), _dsps(folders, base)]
+    for region in regions:
+        processes += _region_processes(folders, region, base, database_url)
+    manage = (sys.executable, str(ROOT / "manage.py"))
+    prepare = (
+        ("Bringing the database's tables up to date", ("migrate", "--no-input", "-v", "1")),
+        ("Loading the demo data", ("load_demo",)),
+    )
+    _refuse_wrong_settings(processes)
+    return Plan(
+        settings=settings,
+        web_url=web_url,
+        dsp_url=dsp_url,
+        web_socket=web_socket,
+        regions=regions,
+        prepare=tuple(
+            (told, _spec(folders, words[0], (*manage, *words), "", django))
+            for told, words in prepare
+        ),
+        processes=tuple(processes),
+        exchange=_exchange(folders, base, regions) if settings.traffic else (),
+    )
+
+
+def _region(
+    name: str,
+    number: int,
+    settings: Local,
+    redis_url: str,
+    sockets: tuple[socket.socket, ...],
+    host: str,
+) -> Region:
+    port = settings.bidder_port + number
+    given = os.environ.get("BIDDER_PUBLIC_URL") if settings.regions == 1 else None
+    return Region(
+        name=name,
+        suffix="" if settings.regions == 1 else f"-{name}",
+        bidder_port=port,
+        bidder_url=given or f"http://{host}:{port}",
+        redis_url=redis_url,
+        sockets=sockets,
+    )
+
+
+def _spec(
+    folders: Folders,
+    name: str,
+    argv: tuple[str, ...],
+    role: str,
+    env: dict[str, str],
+    listen_fd: int | None = None,
+) -> Spec:
+    return Spec(
+        name=name,
+        argv=argv,
+        log=folders.logs / f"{name}.log",
+        env=env,
+        stop_rank=RANK.get(role, 0),
+        grace_s=GRACE_S.get(role, 10.0),
+        listen_fd=listen_fd,
+        essential=role != "exchange",
+    )
+
+
+def _django_processes(
+    folders: Folders, env: dict[str, str], web_socket: socket.socket
+) -> list[Spec]:
+    web = (
+        *(sys.executable, "-m", "gunicorn", "rtbplatform.wsgi", "--no-control-socket"),
+        *("--bind", f"fd://{web_socket.fileno()}", "--workers", "2", "--threads", "8"),
+        *("--graceful-timeout", "5", "--worker-tmp-dir", "/dev/shm"),
+    )
+    celery = (sys.executable, "-m", "celery", "-A", "rtbplatform")
+    worker = (*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle")
+    beat = (*celery, "beat", "--pidfile=", "--schedule", str(folders.var / "celery-beat"))
+    return [
+        _spec(folders, "web", web, "web", env, web_socket.fileno()),
+        _spec(folders, "worker", (*worker, "--loglevel", "INFO"), "celery", env),
+        _spec(folders, "beat", (*beat, "--loglevel", "INFO"), "celery", env),
+    ]
+
+
+def _dsps(folders: Folders, env: dict[str, str]) -> Spec:
+    argv = (sys.executable, "-m", "rtbplatform.local.demo_dsps")
+    return _spec(folders, "dsps", argv, "dsps", env)
+
+
+def _exchange(
+    folders: Folders, base: dict[str, str], regions: tuple[Region, ...]
+) -> tuple[Spec, ...]:
+    argv = (sys.executable, "-m", "rtbplatform.local.demo_exchange")
+    env = {**base, "BIDDER_URLS": ",".join(region.bidder_url for region in regions)}
+    return (_spec(folders, "exchange", argv, "exchange", env),)
+
+
+def _region_processes(
+    folders: Folders, region: Region, base: dict[str, str], database_url: str
+) -> list[Spec]:
+    outbox = folders.outbox(region.name)
+    outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+    env = {
+        **base,
+        "REGION": region.name,
+        "POD": f"{region.name}-pod0",
+        "REDIS_URL": region.redis_url,
+        "OUTBOX_DIR": str(outbox),
+        "BANKER_SOCKET": str(folders.sockets() / f"banker-{region.name}.sock"),
+        "BIDDER_PORT": str(region.bidder_port),
+        "BIDDER_PUBLIC_URL": region.bidder_url,
+    }
+    treasury = (sys.executable, str(ROOT / "manage.py"), "run_treasury")
+    banker = (sys.executable, "-m", "bidder.banker")
+    bidder = (sys.executable, "-m", "bidder")
+    treasury_env = {**env, "DATABASE_URL": database_url}
+    return [
+        _spec(folders, f"treasury{region.suffix}", treasury, "treasury", treasury_env),
+        _spec(folders, f"banker{region.suffix}", banker, "banker", env),
+        *(
+            _spec(
+                folders,
+                f"bidder{region.suffix}-{worker}",
+                bidder,
+                "bidder",
+                {**env, "WORKER": str(worker)},
+                held.fileno(),
+            )
+            for worker, held in enumerate(region.sockets)
+        ),
+    ]
+
+
+def _refuse_wrong_settings(processes: Iterable[Spec]) -> None:
+    """Reads each kind's settings as the process will, so that a wrong one stops the start, not a child."""
+    kinds: dict[int, type[Struct]] = {
+        RANK["web"]: Platform,
+        RANK["banker"]: Banker,
+        RANK["bidder"]: Bidder,
+    }
+    for spec in processes:
+        kind = kinds.get(spec.stop_rank)
+        if kind is not None:
+            environment.load(kind, {**os.environ, **spec.env})
