@@ -33,16 +33,41 @@ def load(kind: type[T], environ: Mapping[str, str]) -> T:
             continue
         try:
             values[field.name] = msgspec.convert(raw, hints[field.name], strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(_sentence(name, raw, str(error), hints[field.name]))
+        except msgspec.ValidationError:
+            problems.append(_sentence(name, raw, hints[field.name]))
     if problems:
         raise SettingsError("\n".join(problems))
     return kind(**values)
 
 
-def _sentence(name: str, raw: str, error: str, hint: Any) -> str:
-    shown = "(hidden)" if "SECRET" in name or "URL" in name else repr(raw)
-    return f"{name}={shown} is wrong: {error.lower()}. Set {name} to: {_description(hint)}"
+def _sentence(name: str, raw: str, hint: Any) -> str:
+    shown = "" if "SECRET" in name or "URL" in name else f" (it is {raw!r})"
+    return f"{name} must be {_expectation(hint)}{shown}: {_description(hint)}"
+
+
+def _expectation(hint: Any) -> str:
+    """What a setting's type and limits allow, in words."""
+    base = hint
+    while hasattr(base, "__metadata__"):
+        base = base.__origin__
+    limits = {
+        key: value
+        for meta in _metas(hint)
+        for key in ("ge", "le", "min_length", "max_length", "pattern")
+        if (value := getattr(meta, key)) is not None
+    }
+    words = {int: "a whole number", bool: "true or false (1 or 0)", str: "text"}[base]
+    if "ge" in limits and "le" in limits:
+        words += f" from {limits['ge']} to {limits['le']}"
+    elif "ge" in limits:
+        words += f", at least {limits['ge']}"
+    if "min_length" in limits and limits["min_length"] > 1:
+        words += f" of at least {limits['min_length']} characters"
+    if "max_length" in limits:
+        words += f" of at most {limits['max_length']} characters"
+    if "pattern" in limits:
+        words += f" like {limits['pattern']}"
+    return words
 
 
 def _metas(hint: Any) -> list[Meta]:
