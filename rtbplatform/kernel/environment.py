@@ -53,7 +53,7 @@ def _expectation(hint: Any) -> str:
     limits = {
         key: value
         for meta in _metas(hint)
-        for key in ("ge", "le", "min_length", "max_length", "pattern")
+        for key in ("ge", "le", "min_length", "max_length", "examples")
         if (value := getattr(meta, key)) is not None
     }
     words = {int: "a whole number", bool: "true or false (1 or 0)", str: "text"}[base]
@@ -65,8 +65,8 @@ def _expectation(hint: Any) -> str:
         words += f" of at least {limits['min_length']} characters"
     if "max_length" in limits:
         words += f" of at most {limits['max_length']} characters"
-    if "pattern" in limits:
-        words += f" like {limits['pattern']}"
+    if "examples" in limits:
+        words += f" like {limits['examples'][0]}"
     return words
 
 

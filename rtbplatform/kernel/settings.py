@@ -20,6 +20,7 @@ class Common(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^(redis|rediss|unix)://",
+            examples=["redis://:password@127.0.0.1:6379/0"],
             description="Redis of this process's region (mailbox, snapshot, counters). `make run` starts its own when unset.",
         ),
     ]
@@ -34,6 +35,7 @@ class Common(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^[a-z0-9][a-z0-9-]{0,31}$",
+            examples=["eu-west-1"],
             description="Name of the region this process serves.",
         ),
     ] = "local"
@@ -54,7 +56,11 @@ class Common(Struct, frozen=True, kw_only=True):
     ] = 0
     log_level: Annotated[
         str,
-        Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."),
+        Meta(
+            pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+            examples=["INFO"],
+            description="DEBUG, INFO, WARNING or ERROR.",
+        ),
     ] = "INFO"
 
 
@@ -88,6 +94,7 @@ class Bidder(Common, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^https?://",
+            examples=["https://rtb.example.com"],
             description="How exchanges reach this bidder: the base of notice URLs.",
         ),
     ] = "http://127.0.0.1:8080"
@@ -173,11 +180,17 @@ class Platform(Common, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^postgres(ql)?://",
+            examples=["postgresql://user:password@127.0.0.1:5432/rtb"],
             description="The global Postgres (>= 15). `make run` starts its own when unset.",
         ),
     ]
     web_public_url: Annotated[
-        str, Meta(pattern="^https?://", description="How people reach the console.")
+        str,
+        Meta(
+            pattern="^https?://",
+            examples=["https://rtb.example.com"],
+            description="How people reach the console.",
+        ),
     ] = "http://127.0.0.1:8000"
     debug: Annotated[bool, Meta(description="Django's debug pages; never in production.")] = False
     allowed_hosts: Annotated[
@@ -214,6 +227,7 @@ class Local(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^(postgres(ql)?://.*)?$",
+            examples=["postgresql://user:password@127.0.0.1:5432/rtb"],
             description="Your Postgres instead of the embedded one.",
         ),
     ] = ""
@@ -221,6 +235,7 @@ class Local(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^((redis|rediss|unix)://.*)?$",
+            examples=["redis://:password@127.0.0.1:6379/0"],
             description="Your Redis instead of the embedded one (one region only).",
         ),
     ] = ""
