@@ -1,0 +1,1 @@
+"""What money does: escrow, settlement, ledger, audit."""

@@ -1,0 +1,1 @@
+"""Takes bankers' streams exactly once, in order, into escrow, ledger and audit."""
