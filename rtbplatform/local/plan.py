@@ -22,7 +22,6 @@ RANK = {
     )
 }
 GRACE_S = {"banker": 15.0, "treasury": 15.0}
-LISTEN_BACKLOG = 4096
 
 
 class Region(Struct, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ def reachable_host(bind_host: str) -> str:
 
 
 def hold_sockets(settings: Local) -> tuple[socket.socket, dict[str, tuple[socket.socket, ...]]]:
-    """Binds every public port before anything starts. Raises LocalError for a port in use, naming its setting."""
+    """Takes every public port before anything starts. Raises LocalError for a port in use, naming its setting."""
     wanted = {"WEB_PORT": settings.web_port, "BIDDER_PORT": settings.bidder_port}
     if settings.bidder_port <= settings.web_port < settings.bidder_port + settings.regions:
         raise LocalError(f"WEB_PORT={settings.web_port} is also a bidder port: set another one.")
@@ -76,18 +75,12 @@ def hold_sockets(settings: Local) -> tuple[socket.socket, dict[str, tuple[socket
                 )
     bidders = {
         region: tuple(
-            ports.bind(settings.bind_host, settings.bidder_port + number, shared=True)
+            ports.hold(settings.bind_host, settings.bidder_port + number, shared=True)
             for _ in range(settings.bidders)
         )
         for number, region in enumerate(region_names(settings.regions))
     }
-    return ports.bind(settings.bind_host, settings.web_port), bidders
-
-
-def listen(sockets: Iterable[socket.socket]) -> None:
-    """From here on connections are accepted by the kernel and wait for their process."""
-    for held in sockets:
-        held.listen(LISTEN_BACKLOG)
+    return ports.hold(settings.bind_host, settings.web_port), bidders
 
 
 def make_plan(

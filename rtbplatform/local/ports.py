@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 import socket
 
+LISTEN_BACKLOG = 4096
 FIRST_PORT, LAST_PORT = 20_000, 31_999  # outgoing connections start at 32768
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether nobody listens on, or holds, the port. Without SO_REUSEPORT, so that shared sockets count as taken."""
+    """Whether nobody listens on the port, shared or not. SO_REUSEADDR: connections that linger do not count."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+            probe.listen(1)  # two sockets that do not listen may be bound to one port
         except OSError:
             return False
     return True
@@ -30,8 +32,11 @@ def choose(preferred: int | None = None, taken: frozenset[int] = frozenset()) ->
     raise OSError(f"no free port between {FIRST_PORT} and {LAST_PORT}")
 
 
-def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A bound TCP socket that does not listen yet; `shared` ones split the connections of one port evenly."""
+def hold(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; `shared` ones split the connections of one port evenly.
+
+    It listens from the start, as only then others see that the port is taken; who connects early waits.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     held = socket.socket(family, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,6 +44,7 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         held.bind((host, port))
+        held.listen(LISTEN_BACKLOG)
     except BaseException:
         held.close()
         raise

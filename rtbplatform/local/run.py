@@ -119,7 +119,6 @@ async def _bring_up(
         say(told)
         await servers.or_failure(supervisor, supervisor.run_once(spec))
     say(f"Starting {len(plan.processes)} processes")
-    plans.listen([plan.web_socket, *(one for region in plan.regions for one in region.sockets)])
     supervisor.start(plan.processes)
     asked = readiness.checks(plan, supervisor)
     await servers.or_failure(supervisor, readiness.wait_until_ready(asked, folders.logs))
