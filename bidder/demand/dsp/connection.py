@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
             self._feed(data)
         except httptools.HttpParserError as error:
             self._fail(f"not HTTP: {_shown(error)}")
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:
             log.exception("DSP %s: reading an answer failed", self._pool.slug)
             self._fail(f"internal: {type(error).__name__}")
 
@@ -81,7 +81,9 @@ class Connection(asyncio.Protocol):
         call, self.call = self.call, None
         if call is not None and not call.outcome:
             if self._head_done and not self._sized and exc is None:
-                self._answer(call)  # RFC 9112, 6.3: a body without a length ends with the connection
+                self._answer(
+                    call
+                )  # RFC 9112, 6.3: a body without a length ends with the connection
             elif self._received:
                 cause = "reset" if exc is not None else "closed"
                 call.failed(f"{cause} in the middle of its answer", self._status(), self._body())

@@ -135,8 +135,7 @@ class Pool:
 
     def _send(self, connection: Connection, call: Call) -> None:
         self._busy[connection] = None
-        if len(self._busy) > self._peak:
-            self._peak = len(self._busy)
+        self._peak = max(self._peak, len(self._busy))
         connection.send(call)
 
     def _next_waiting(self) -> Call | None:
