@@ -1,0 +1,84 @@
+"""Campaigns: what is bought, at what price at most, and out of which budget."""
+
+from __future__ import annotations
+
+import pghistory
+from django.db import models
+from django_scopes import ScopedManager
+
+from campaigns.models.accounts import Advertiser
+from campaigns.models.fields import not_negative, texts
+from campaigns.models.market import Dsp
+
+
+class CampaignStatus(models.TextChoices):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Pacing(models.TextChoices):
+    """How a day's budget is spread: over the day, a little ahead of it, or as soon as possible."""
+
+    EVEN = "even"
+    AHEAD = "ahead"
+    ASAP = "asap", "ASAP"
+
+
+@pghistory.track()
+class Campaign(models.Model):
+    """Money is in micros of `currency`. A campaign with a `dsp` is one that this DSP's bids name as `cid`."""
+
+    advertiser = models.ForeignKey(Advertiser, on_delete=models.PROTECT, related_name="campaigns")
+    name = models.CharField(max_length=120)
+    status = models.CharField(
+        max_length=8, choices=CampaignStatus.choices, default=CampaignStatus.DRAFT
+    )
+    currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
+    time_zone = models.CharField(max_length=64, help_text="IANA name; its days are budget days.")
+    daily_budget_micros = models.BigIntegerField()
+    total_budget_micros = models.BigIntegerField(
+        null=True, blank=True, help_text="Empty: no limit over the campaign's life."
+    )
+    budget_version = models.PositiveIntegerField(
+        default=1, help_text="One more with each change of a budget."
+    )
+    bid_cpm_micros = models.BigIntegerField(help_text="The most it pays for 1,000 impressions.")
+    pacing = models.CharField(max_length=8, choices=Pacing.choices, default=Pacing.EVEN)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: open end.")
+    dsp = models.ForeignKey(
+        Dsp, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"
+    )
+    categories = texts(16, help_text="IAB content categories of what is advertised.")
+    frequency_cap_count = models.PositiveIntegerField(default=0, help_text="0: no cap.")
+    frequency_cap_window_s = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(advertiser="advertiser")
+
+    class Meta:
+        ordering = ["advertiser", "name", "id"]
+        constraints = [
+            *not_negative(
+                "daily_budget_micros", "total_budget_micros", "bid_cpm_micros", table="campaign"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__isnull=True)
+                | models.Q(ends_at__gt=models.F("starts_at")),
+                name="campaign_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(frequency_cap_count=0) | models.Q(frequency_cap_window_s__gt=0),
+                name="campaign_frequency_cap_has_window",
+            ),
+            models.UniqueConstraint(
+                fields=["advertiser", "name"], name="campaign_name_once_per_advertiser"
+            ),
+        ]
+        indexes = [models.Index(fields=["status"], name="campaign_status")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,37 @@
+"""Which requests a campaign of our own demand answers."""
+
+from __future__ import annotations
+
+import pghistory
+from django.db import models
+from django_scopes import ScopedManager
+
+from campaigns.models.campaign import Campaign
+from campaigns.models.fields import integers, texts
+
+
+@pghistory.track()
+class Targeting(models.Model):
+    """One row a campaign, the fields of `kernel.snapshot.TargetingView`. An empty list targets all."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="targeting")
+    countries = texts(3, help_text="ISO 3166-1 alpha-3.")
+    not_countries = texts(3)
+    device_types = integers(help_text="OpenRTB device types.")
+    os = texts(32, help_text="Lower-case.")
+    domains = texts(253)
+    not_domains = texts(253)
+    bundles = texts(255)
+    not_bundles = texts(255)
+    categories = texts(16, help_text="IAB content categories.")
+    not_categories = texts(16)
+    publishers = texts(255)
+    not_publishers = texts(255)
+    exchanges = integers(help_text="Ids of exchanges.")
+    formats = texts(8, help_text="Any of banner, video, native, audio.")
+    segments = texts(255)
+
+    objects = ScopedManager(advertiser="campaign__advertiser")
+
+    def __str__(self) -> str:
+        return f"targeting of campaign {self.campaign_id}"
