@@ -6,15 +6,11 @@ A chunk belongs to a stream, not to an advertiser (one group commit holds many a
 
 from __future__ import annotations
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 
-IMMUTABLE = pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)
-NO_TRUNCATE = pgtrigger.Protect(
-    name="no_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement
-)
+from billing.protection import APPEND_ONLY, NO_TRUNCATE
 
 
 class AuditChunk(models.Model):
@@ -42,7 +38,7 @@ class AuditChunk(models.Model):
             GinIndex(fields=["request_hashes"], name="audit_chunk_requests", fastupdate=True),
             BrinIndex(fields=["committed_at"], name="audit_chunk_time", autosummarize=True),
         ]
-        triggers = [IMMUTABLE, NO_TRUNCATE]
+        triggers = [APPEND_ONLY, NO_TRUNCATE]
 
     def __str__(self) -> str:
         return f"{self.incarnation_id} {self.first_seq}-{self.last_seq}"

@@ -10,10 +10,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-APPEND_ONLY = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
-NO_TRUNCATE = pgtrigger.Protect(
-    name="no_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement
-)
+from billing.protection import APPEND_ONLY, NO_TRUNCATE
 
 BALANCED = pgtrigger.Trigger(
     name="balanced",
