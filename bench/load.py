@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--connections", type=int, default=64, help="opened before the start")
     parser.add_argument("--window", type=float, default=5.0, help="seconds per window of latency")
+    parser.add_argument("--seed", default="1", help="of the requests")
     parser.add_argument("--tag", default="", help="start of all request ids; random by default")
     parser.add_argument("--out", type=Path, help="write every answer to this JSON Lines file")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
@@ -39,7 +40,7 @@ def main() -> int:
     answers: list[Answer] = []
     summary = run_open_loop(
         Target.of(asked.url, {"X-Exchange-Key": asked.key, "X-OpenRTB-Version": "2.6"}),
-        bodies.source(asked.tag or secrets.token_hex(4)),
+        bodies.stocked(asked.seed, asked.tag or secrets.token_hex(4)),
         asked.rate,
         asked.seconds,
         connections=asked.connections,
