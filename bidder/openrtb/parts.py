@@ -1,41 +1,88 @@
-"""The request as bytes, member by member: bodies for DSPs are spliced from it, and the audit's two halves."""
+"""The request as bytes, member by member: bodies for DSPs are spliced from it, and the audit's two halves.
+
+Members that need no change keep the exchange's bytes, unknown ones included.
+"""
 
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
+
+from bidder.openrtb.anonymous import anonymous_device, anonymous_user, without
+
+PUBLIC = frozenset(
+    ["id", "imp", "site", "app", "dooh", "test", "at", "tmax", "wseat", "bseat", "allimps", "cur", "wlang", "wlangb", "acat", "bcat", "cattax", "badv", "bapp", "source", "regs"]
+)
+_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.Encoder().encode
 
 
-class RequestParts(msgspec.Struct):
-    """Top-level members in the exchange's order; unknown ones are kept as they came."""
+class SharedBody(Struct, frozen=True):
+    """What all DSPs asked about one request get, but for the time they have."""
+
+    head: bytes
+    tail: bytes = b"}"
+
+    def for_dsp(self, tmax_ms: int) -> bytes:
+        """The body with the time that is truly left."""
+        return b"%b%d%b" % (self.head, tmax_ms, self.tail)
+
+
+class RequestParts(Struct):
+    """Top-level members in the exchange's order."""
 
     members: dict[str, Raw]
 
     @classmethod
     def of(cls, body: bytes) -> RequestParts:
         """`body` has been through `request.parse`, so it is a JSON object."""
-        raise NotImplementedError
+        return cls(_decode(body))
 
-    def shared_body(self, *, ids_allowed: bool, schain: bytes | None = None) -> SharedBody:
-        """What all DSPs get: once per request. Without consent ids, eids, IP ends and precise geo are stripped.
-        `schain`: our schain node as JSON, appended to the chain (None = leave the chain)."""
-        raise NotImplementedError
+    def shared_body(self, *, ids_allowed: bool, schain_node: bytes | None = None) -> SharedBody:
+        """Without consent ids, eids, IP ends and precise geo are left out. The exchange's buyeruid is ours, so it
+        never goes on. `schain_node`: our node as JSON, appended to the supply chain."""
+        members = dict(self.members)
+        members.pop("tmax", None)
+        user, device = members.get("user"), members.get("device")
+        if user is not None:
+            members["user"] = without(user, "buyeruid") if ids_allowed else anonymous_user(user)
+        if device is not None and not ids_allowed:
+            members["device"] = anonymous_device(device)
+        if schain_node is not None:
+            members["source"] = _with_node(members.get("source", Raw(b"{}")), schain_node)
+        return SharedBody(_encode(members)[:-1] + b',"tmax":')
 
     def public_bytes(self) -> bytes:
         """The request less everything that may point at a person: device, user, ext and unknown members."""
-        raise NotImplementedError
+        return _encode({name: raw for name, raw in self.members.items() if name in PUBLIC})
 
     def personal_bytes(self) -> bytes:
         """The members that `public_bytes` leaves out."""
-        raise NotImplementedError
+        return _encode({name: raw for name, raw in self.members.items() if name not in PUBLIC})
 
 
-class SharedBody(msgspec.Struct):
-    """A DSP's body is `head + tmax + tail`; `with_buyeruid` splices one user id in."""
+def _with_node(source: Raw, node: bytes) -> Raw:
+    """2.5 keeps the chain in ext; it is extended where it is found."""
+    members = _members(source)
+    ext = _members(members["ext"]) if "ext" in members else {}
+    if "schain" not in members and "schain" in ext:
+        ext["schain"] = _extended(ext["schain"], node)
+        members["ext"] = Raw(_encode(ext))
+    else:
+        members["schain"] = _extended(members.get("schain"), node)
+    return Raw(_encode(members))
 
-    head: bytes
-    tail: bytes
 
-    def for_dsp(self, tmax_ms: int) -> bytes:
-        """The body with the time that is truly left."""
-        return b"%b%d%b" % (self.head, tmax_ms, self.tail)
+def _extended(schain: Raw | None, node: bytes) -> Raw:
+    chain = _members(schain) if schain is not None else {}
+    if not chain:
+        # The exchange sent no chain: ours begins with us, so it is not complete.
+        chain = {"complete": Raw(b"0"), "ver": Raw(b'"1.0"')}
+    nodes = msgspec.json.decode(chain["nodes"], type=list[Raw]) if "nodes" in chain else []
+    chain["nodes"] = Raw(_encode([*nodes, Raw(node)]))
+    return Raw(_encode(chain))
+
+
+def _members(raw: Raw) -> dict[str, Raw]:
+    """Empty for anything but an object: such a member was dropped when the request was read."""
+    return _decode(raw) if raw[:1] == b"{" else {}

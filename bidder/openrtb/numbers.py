@@ -1,0 +1,44 @@
+"""Prices and multipliers from raw JSON to integers and Decimals, without a float in between."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
+
+from rtbplatform.kernel.money import MoneyError, bid_cpm_micros, floor_cpm_micros
+
+MULTIPLIER_MAX = 1_000_000
+_MULTIPLIER_UNIT = Decimal("0.000001")
+
+
+def decimal_of(raw: bytes) -> Decimal:
+    """A JSON number's exact value. Raises MoneyError for anything else, a quoted number included."""
+    if raw[:1] not in b"-0123456789" or not raw:
+        raise MoneyError(f"{raw[:20]!r} is not a number")
+    try:
+        return Decimal(raw.decode())
+    except (InvalidOperation, UnicodeDecodeError) as error:
+        raise MoneyError(f"{raw[:20]!r} is not a usable number") from error
+
+
+@lru_cache(maxsize=8192)
+def floor_of(raw: bytes) -> int:
+    """CPM micros of a bidfloor; null = 0. Floors repeat, hence the cache. Raises MoneyError."""
+    return 0 if raw == b"null" else floor_cpm_micros(decimal_of(raw))
+
+
+def price_of(raw: bytes) -> int:
+    """CPM micros of a bid's price. Raises MoneyError."""
+    return bid_cpm_micros(decimal_of(raw))
+
+
+def multiplier_of(raw: bytes) -> Decimal:
+    """``qty.multiplier``: above 0, at most MULTIPLIER_MAX; digits past the sixth decimal round up, so that a cost is
+    never understated and stays cheap to compute. Raises MoneyError."""
+    value = decimal_of(raw)
+    if not 0 < value <= MULTIPLIER_MAX:
+        raise MoneyError(f"multiplier {raw[:20]!r} is out of range")
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent >= -6:
+        return value
+    return value.quantize(_MULTIPLIER_UNIT, rounding=ROUND_CEILING)
