@@ -45,7 +45,7 @@ class Wheel:
         for entry in self._buckets.pop(tick):
             try:
                 entry.expire()
-            except Exception:  # noqa: BLE001 - one entry's mistake must not cost the others their deadline
+            except Exception:
                 log.exception("a deadline's handler failed")
 
 

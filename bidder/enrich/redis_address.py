@@ -21,10 +21,8 @@ class RedisAddress(msgspec.Struct, frozen=True):
 
 def encode_command(*words: bytes) -> bytes:
     """A command in RESP (Redis serialization protocol)."""
-    parts = [b"*%d\r\n" % len(words)]
-    for word in words:
-        parts.append(b"$%d\r\n%b\r\n" % (len(word), word))
-    return b"".join(parts)
+    bulks = (b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n%b" % (len(words), b"".join(bulks))
 
 
 def parse_redis_url(url: str) -> RedisAddress:

@@ -13,8 +13,8 @@ from typing import Any
 
 import hiredis
 
-from bidder.enrich.redis_address import RedisAddress
 from bidder.edge.wheel import FutureExpiry, Wheel
+from bidder.enrich.redis_address import RedisAddress
 
 BACKOFF_MIN_S = 0.05
 BACKOFF_MAX_S = 2.0
@@ -125,7 +125,7 @@ class RedisLink(asyncio.Protocol):
         except hiredis.ProtocolError as error:
             log.warning("Redis answered what is not its protocol: %s", error)
             self._abort()
-        except Exception:  # noqa: BLE001 - an exception that left here would close the connection for all requests
+        except Exception:
             log.exception("reading from Redis failed")
             self._abort()
 

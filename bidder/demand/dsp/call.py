@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
+from bidder.openrtb.answer import DspAnswer
 from rtbplatform.kernel.snapshot import DspView
 
 
@@ -15,14 +16,19 @@ class Listener(Protocol):
 
 
 class Call:
-    """`outcome` is empty until it has ended; it ends once. `body` is decoded (gunzipped), `status` 0 = no answer."""
+    """`outcome` is empty until it has ended; it ends once. `body` is decoded (gunzipped), `status` 0 = no answer.
+
+    `index` is the listener's own. `answer` is set by the listener when the body could be used.
+    """
 
     __slots__ = (
+        "answer",
         "body",
         "cause",
         "deadline_s",
         "dsp",
         "ended_s",
+        "index",
         "listener",
         "outcome",
         "payload",
@@ -34,16 +40,17 @@ class Call:
 
     def __init__(
         self,
+        index: int,
         dsp: DspView,
         listener: Listener,
-        payload: bytes,
         *,
         started_s: float,
         deadline_s: float,
     ) -> None:
+        self.index = index
         self.dsp = dsp
         self.listener = listener
-        self.payload = payload
+        self.payload = b""
         self.started_s = started_s
         self.deadline_s = deadline_s
         self.ended_s = 0.0
@@ -51,6 +58,7 @@ class Call:
         self.cause = ""
         self.status = 0
         self.body = b""
+        self.answer: DspAnswer | None = None
         self.retried = False
         self.sent = False
 
@@ -64,6 +72,11 @@ class Call:
     def expire(self) -> None:
         """Its deadline."""
         self._end("timeout", "" if self.sent else "no free connection in time", 0, b"")
+
+    @property
+    def latency_ms(self) -> float:
+        """From the decision to ask until the answer, or until it was given up; 0 = not asked."""
+        return (self.ended_s - self.started_s) * 1000 if self.ended_s else 0.0
 
     def skip(self, cause: str) -> None:
         """Not asked. Reported to nobody: whoever skips it knows."""
