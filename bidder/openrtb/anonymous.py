@@ -13,7 +13,30 @@ from msgspec import Raw
 USER_STAYS = frozenset({"consent"})
 USER_EXT_STAYS = frozenset({"consent", "consented_providers_settings"})
 DEVICE_STAYS = frozenset(
-    ["ua", "sua", "devicetype", "make", "model", "os", "osv", "hwv", "h", "w", "ppi", "pxratio", "js", "geofetch", "flashver", "language", "langb", "carrier", "mccmnc", "connectiontype", "lmt", "dnt"]
+    [
+        "ua",
+        "sua",
+        "devicetype",
+        "make",
+        "model",
+        "os",
+        "osv",
+        "hwv",
+        "h",
+        "w",
+        "ppi",
+        "pxratio",
+        "js",
+        "geofetch",
+        "flashver",
+        "language",
+        "langb",
+        "carrier",
+        "mccmnc",
+        "connectiontype",
+        "lmt",
+        "dnt",
+    ]
 )
 GEO_STAYS = frozenset(["country", "region", "metro", "utcoffset", "type"])
 IPV4_KEPT_BITS = 24
@@ -26,42 +49,41 @@ _any = msgspec.json.Decoder().decode
 _NOTHING = Raw(b"{}")
 
 
+def members_of(raw: Raw) -> dict[str, Raw]:
+    """Empty for anything but an object: such a member was dropped when the request was read."""
+    return _decode(raw) if bytes(raw).startswith(b"{") else {}
+
+
 def without(raw: Raw, name: str) -> Raw:
     """The object less one member; the same bytes when it has none of that name."""
-    if raw[:1] != b"{":
+    members = members_of(raw)
+    if not members:
         return _NOTHING
-    members = _decode(raw)
     if members.pop(name, None) is None:
         return raw
     return Raw(_encode(members))
 
 
 def anonymous_user(raw: Raw) -> Raw:
-    if raw[:1] != b"{":
-        return _NOTHING
-    members = _decode(raw)
+    members = members_of(raw)
     kept = {name: value for name, value in members.items() if name in USER_STAYS}
-    ext = members.get("ext")
-    if ext is not None and ext[:1] == b"{":
-        kept_ext = {name: value for name, value in _decode(ext).items() if name in USER_EXT_STAYS}
-        if kept_ext:
-            kept["ext"] = Raw(_encode(kept_ext))
+    ext = members_of(members.get("ext", _NOTHING))
+    kept_ext = {name: value for name, value in ext.items() if name in USER_EXT_STAYS}
+    if kept_ext:
+        kept["ext"] = Raw(_encode(kept_ext))
     return Raw(_encode(kept))
 
 
 def anonymous_device(raw: Raw) -> Raw:
-    if raw[:1] != b"{":
-        return _NOTHING
-    members = _decode(raw)
+    members = members_of(raw)
     kept: dict[str, Raw] = {name: value for name, value in members.items() if name in DEVICE_STAYS}
     for name in ("ip", "ipv6"):
         if name in members:
             address = truncated_ip(str(_any(members[name])))
             if address:
                 kept[name] = Raw(_encode(address))
-    geo = members.get("geo")
-    if geo is not None and geo[:1] == b"{":
-        kept["geo"] = _coarse_geo(geo)
+    if "geo" in members:
+        kept["geo"] = _coarse_geo(members["geo"])
     return Raw(_encode(kept))
 
 
@@ -76,7 +98,7 @@ def truncated_ip(text: str) -> str:
 
 
 def _coarse_geo(raw: Raw) -> Raw:
-    members = _decode(raw)
+    members = members_of(raw)
     kept: dict[str, Raw] = {name: value for name, value in members.items() if name in GEO_STAYS}
     for name in ("lat", "lon"):
         value = _any(members[name]) if name in members else None

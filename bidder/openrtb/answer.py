@@ -138,8 +138,10 @@ def parse_answer(body: bytes) -> DspAnswer:
         for bid in seatbid.bid
         if _usable(bid, seatbid.seat, seatbid.group, dropped)
     ]
-    for bid in bids[BIDS_MAX:]:
-        dropped.append(DroppedBid(bid.id, bid.impid, bid.seat, Loss.INVALID_BID, "too many bids"))
+    dropped += [
+        DroppedBid(bid.id, bid.impid, bid.seat, Loss.INVALID_BID, "too many bids")
+        for bid in bids[BIDS_MAX:]
+    ]
     return DspAnswer(
         envelope.id, envelope.bidid, envelope.cur, envelope.nbr, bids[:BIDS_MAX], dropped
     )

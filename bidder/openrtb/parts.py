@@ -8,10 +8,32 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from bidder.openrtb.anonymous import anonymous_device, anonymous_user, without
+from bidder.openrtb.anonymous import anonymous_device, anonymous_user, members_of, without
 
 PUBLIC = frozenset(
-    ["id", "imp", "site", "app", "dooh", "test", "at", "tmax", "wseat", "bseat", "allimps", "cur", "wlang", "wlangb", "acat", "bcat", "cattax", "badv", "bapp", "source", "regs"]
+    [
+        "id",
+        "imp",
+        "site",
+        "app",
+        "dooh",
+        "test",
+        "at",
+        "tmax",
+        "wseat",
+        "bseat",
+        "allimps",
+        "cur",
+        "wlang",
+        "wlangb",
+        "acat",
+        "bcat",
+        "cattax",
+        "badv",
+        "bapp",
+        "source",
+        "regs",
+    ]
 )
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -63,8 +85,8 @@ class RequestParts(Struct):
 
 def _with_node(source: Raw, node: bytes) -> Raw:
     """2.5 keeps the chain in ext; it is extended where it is found."""
-    members = _members(source)
-    ext = _members(members["ext"]) if "ext" in members else {}
+    members = members_of(source)
+    ext = members_of(members["ext"]) if "ext" in members else {}
     if "schain" not in members and "schain" in ext:
         ext["schain"] = _extended(ext["schain"], node)
         members["ext"] = Raw(_encode(ext))
@@ -74,15 +96,10 @@ def _with_node(source: Raw, node: bytes) -> Raw:
 
 
 def _extended(schain: Raw | None, node: bytes) -> Raw:
-    chain = _members(schain) if schain is not None else {}
+    chain = members_of(schain) if schain is not None else {}
     if not chain:
         # The exchange sent no chain: ours begins with us, so it is not complete.
         chain = {"complete": Raw(b"0"), "ver": Raw(b'"1.0"')}
     nodes = msgspec.json.decode(chain["nodes"], type=list[Raw]) if "nodes" in chain else []
     chain["nodes"] = Raw(_encode([*nodes, Raw(node)]))
     return Raw(_encode(chain))
-
-
-def _members(raw: Raw) -> dict[str, Raw]:
-    """Empty for anything but an object: such a member was dropped when the request was read."""
-    return _decode(raw) if raw[:1] == b"{" else {}
