@@ -5,7 +5,7 @@ from django.db import migrations
 STAFF_ROLES = ("operator", "finance", "fraud_analyst", "admin")
 
 
-def create(apps, schema_editor):
+def create(apps, schema_editor):  # noqa: ARG001 - Django's signature
     group = apps.get_model("auth", "Group")
     for name in STAFF_ROLES:
         group.objects.get_or_create(name=name)

@@ -8,6 +8,9 @@ import pghistory
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
+
+from campaigns.validation import check_currency, check_domain, check_time_zone
 
 
 class UserManager(BaseUserManager["User"]):
@@ -58,15 +61,29 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    @cached_property
+    def staff_roles(self) -> frozenset[str]:
+        """The person's roles in the platform's own team, read once a request."""
+        return frozenset(self.groups.values_list("name", flat=True))
+
+    @cached_property
+    def team_roles(self) -> dict[int | None, str]:
+        """The person's role per advertiser id, read once a request."""
+        return dict(self.memberships.values_list("advertiser_id", "role"))
+
 
 @pghistory.track()
 class Advertiser(models.Model):
     """Who pays. All that belongs to an advertiser is invisible to the others."""
 
     name = models.CharField(max_length=120, unique=True)
-    currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
-    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name.")
-    domain = models.CharField(max_length=253)
+    currency = models.CharField(
+        max_length=3, validators=[check_currency], help_text="ISO 4217 code."
+    )
+    time_zone = models.CharField(
+        max_length=64, default="UTC", validators=[check_time_zone], help_text="IANA name."
+    )
+    domain = models.CharField(max_length=253, validators=[check_domain])
     is_platform_owned = models.BooleanField(
         default=False, help_text="House ads and fraud samples are paid by such an advertiser."
     )

@@ -9,6 +9,7 @@ from django_scopes import ScopedManager
 from campaigns.models.accounts import Advertiser
 from campaigns.models.fields import not_negative, texts
 from campaigns.models.market import Dsp
+from campaigns.validation import check_amount, check_cpm, check_currency, check_time_zone
 
 
 class CampaignStatus(models.TextChoices):
@@ -35,16 +36,27 @@ class Campaign(models.Model):
     status = models.CharField(
         max_length=8, choices=CampaignStatus.choices, default=CampaignStatus.DRAFT
     )
-    currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
-    time_zone = models.CharField(max_length=64, help_text="IANA name; its days are budget days.")
-    daily_budget_micros = models.BigIntegerField()
+    currency = models.CharField(
+        max_length=3, validators=[check_currency], help_text="ISO 4217 code."
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        validators=[check_time_zone],
+        help_text="IANA name; its days are budget days.",
+    )
+    daily_budget_micros = models.BigIntegerField(validators=[check_amount])
     total_budget_micros = models.BigIntegerField(
-        null=True, blank=True, help_text="Empty: no limit over the campaign's life."
+        null=True,
+        blank=True,
+        validators=[check_amount],
+        help_text="Empty: no limit over the campaign's life.",
     )
     budget_version = models.PositiveIntegerField(
         default=1, help_text="One more with each change of a budget."
     )
-    bid_cpm_micros = models.BigIntegerField(help_text="The most it pays for 1,000 impressions.")
+    bid_cpm_micros = models.BigIntegerField(
+        validators=[check_cpm], help_text="The most it pays for 1,000 impressions."
+    )
     pacing = models.CharField(max_length=8, choices=Pacing.choices, default=Pacing.EVEN)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: open end.")

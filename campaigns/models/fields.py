@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-
-def texts(max_length: int, **options: Any) -> ArrayField:
-    """A list of short texts; empty by default."""
-    return ArrayField(models.CharField(max_length=max_length), default=list, blank=True, **options)
+Check = Callable[[Any], None]
 
 
-def integers(**options: Any) -> ArrayField:
-    """A list of small numbers; empty by default."""
-    return ArrayField(models.IntegerField(), default=list, blank=True, **options)
+def texts(max_length: int, check: Check | None = None, **options: Any) -> ArrayField:
+    """A list of short texts, each checked; empty by default."""
+    item = models.CharField(max_length=max_length, validators=[check] if check else [])
+    return ArrayField(item, default=list, blank=True, **options)
+
+
+def integers(check: Check | None = None, **options: Any) -> ArrayField:
+    """A list of small numbers, each checked; empty by default."""
+    item = models.IntegerField(validators=[check] if check else [])
+    return ArrayField(item, default=list, blank=True, **options)
 
 
 def not_negative(*fields: str, table: str) -> list[models.CheckConstraint]:

@@ -7,6 +7,13 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 
 from campaigns.models.fields import not_negative, texts
+from campaigns.validation import (
+    check_country,
+    check_currency,
+    check_format,
+    check_header_name,
+    check_http_url,
+)
 
 
 class Charging(models.TextChoices):
@@ -26,7 +33,7 @@ class Exchange(models.Model):
     increment_cpm_micros = models.BigIntegerField(
         default=10_000, help_text="Added to the runner-up's price in a second-price auction."
     )
-    currencies = texts(3)
+    currencies = texts(3, check_currency)
     charging = models.CharField(
         max_length=20, choices=Charging.choices, default=Charging.AT_AUCTION
     )
@@ -68,17 +75,17 @@ class Dsp(models.Model):
     slug = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
     seat = models.CharField(max_length=64)
-    endpoint = models.CharField(max_length=500)
-    formats = texts(8, help_text="Any of banner, video, native, audio; empty: all.")
-    countries = texts(3, help_text="ISO 3166-1 alpha-3; empty: all.")
-    currency = models.CharField(max_length=3, default="USD")
+    endpoint = models.CharField(max_length=500, validators=[check_http_url])
+    formats = texts(8, check_format, help_text="Any of banner, video, native, audio; empty: all.")
+    countries = texts(3, check_country, help_text="ISO 3166-1 alpha-3; empty: all.")
+    currency = models.CharField(max_length=3, default="USD", validators=[check_currency])
     timeout_ms = models.PositiveIntegerField(
         default=0, validators=[MaxValueValidator(1000)], help_text="0: the fan-out's deadline."
     )
     in_flight_max = models.PositiveIntegerField(default=200)
     qps_max = models.PositiveIntegerField(default=0, help_text="0: no limit.")
     gzip = models.BooleanField(default=False)
-    auth_header = models.CharField(max_length=64, blank=True)
+    auth_header = models.CharField(max_length=64, blank=True, validators=[check_header_name])
     auth_value_sealed = models.BinaryField(default=bytes, blank=True, editable=False)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -94,8 +101,8 @@ class Dsp(models.Model):
 class FxRate(models.Model):
     """1 unit of `base` = `rate` units of `quote` on a day. Rates of a day are never changed."""
 
-    base = models.CharField(max_length=3)
-    quote = models.CharField(max_length=3)
+    base = models.CharField(max_length=3, validators=[check_currency])
+    quote = models.CharField(max_length=3, validators=[check_currency])
     rate = models.DecimalField(max_digits=20, decimal_places=10)
     as_of = models.DateField()
 

@@ -8,6 +8,13 @@ from django_scopes import ScopedManager
 
 from campaigns.models.campaign import Campaign
 from campaigns.models.fields import integers, texts
+from campaigns.validation import (
+    check_country,
+    check_device_type,
+    check_domain,
+    check_format,
+    check_lower_case,
+)
 
 
 @pghistory.track()
@@ -15,12 +22,12 @@ class Targeting(models.Model):
     """One row a campaign, the fields of `kernel.snapshot.TargetingView`. An empty list targets all."""
 
     campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="targeting")
-    countries = texts(3, help_text="ISO 3166-1 alpha-3.")
-    not_countries = texts(3)
-    device_types = integers(help_text="OpenRTB device types.")
-    os = texts(32, help_text="Lower-case.")
-    domains = texts(253)
-    not_domains = texts(253)
+    countries = texts(3, check_country, help_text="ISO 3166-1 alpha-3.")
+    not_countries = texts(3, check_country)
+    device_types = integers(check_device_type, help_text="OpenRTB device types.")
+    os = texts(32, check_lower_case, help_text="Lower-case.")
+    domains = texts(253, check_domain)
+    not_domains = texts(253, check_domain)
     bundles = texts(255)
     not_bundles = texts(255)
     categories = texts(16, help_text="IAB content categories.")
@@ -28,7 +35,7 @@ class Targeting(models.Model):
     publishers = texts(255)
     not_publishers = texts(255)
     exchanges = integers(help_text="Ids of exchanges.")
-    formats = texts(8, help_text="Any of banner, video, native, audio.")
+    formats = texts(8, check_format, help_text="Any of banner, video, native, audio.")
     segments = texts(255)
 
     objects = ScopedManager(advertiser="campaign__advertiser")
