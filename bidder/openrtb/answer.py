@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bidder.openrtb.codes import Loss
+from bidder.openrtb.model import ABSENT
 from bidder.openrtb.numbers import price_of
 from rtbplatform.kernel.money import MoneyError
 
@@ -31,7 +32,7 @@ class DspBid(
 
     id: str = ""
     impid: str = ""
-    price: Raw | None = None
+    price: Raw = ABSENT
     cid: str = ""
     crid: str = ""
     adid: str = ""
@@ -167,10 +168,10 @@ def _usable(bid: DspBid, seat: str, group: int, dropped: list[DroppedBid]) -> bo
     try:
         if not bid.id or not bid.impid:
             loss, detail = Loss.INVALID_BID, "no id" if not bid.id else "no impid"
-        elif bid.price is None:
+        elif (price := bytes(bid.price)) == b"null":
             loss, detail = Loss.PRICE, "no price"
         else:
-            bid.price_cpm_micros = price_of(bytes(bid.price))
+            bid.price_cpm_micros = price_of(price)
             return True
     except MoneyError as error:
         loss, detail = Loss.INVALID_BID, str(error)

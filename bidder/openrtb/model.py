@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 ZERO = Raw(b"0")
+ABSENT = Raw(b"null")
 
 
 class Format(Struct, gc=False):
@@ -114,7 +115,7 @@ class Pmp(Struct):
 class Qty(Struct):
     """Section 3.2.31: how many impressions one play stands for (digital out of home)."""
 
-    multiplier: Raw | None = None
+    multiplier: Raw = ABSENT
 
 
 _DERIVED_OF_IMP = {

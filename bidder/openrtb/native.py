@@ -6,15 +6,15 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bidder.openrtb.errors import MalformedRequestError
-from bidder.openrtb.model import Native
+from bidder.openrtb.model import ABSENT, Native
 
 
 class Asset(Struct):
     id: int | None = None
-    title: Raw | None = None
-    img: Raw | None = None
-    video: Raw | None = None
-    data: Raw | None = None
+    title: Raw = ABSENT
+    img: Raw = ABSENT
+    video: Raw = ABSENT
+    data: Raw = ABSENT
 
 
 class EventTracker(Struct):
@@ -67,5 +67,5 @@ def _check_assets(assets: list[Asset], where: str) -> None:
             raise MalformedRequestError("native_asset_id_duplicate", where)
         seen.add(asset.id)
         kinds = (asset.title, asset.img, asset.video, asset.data)
-        if sum(kind is not None for kind in kinds) != 1:
+        if sum(bytes(kind) != b"null" for kind in kinds) != 1:
             raise MalformedRequestError("native_asset_type", where)

@@ -32,9 +32,11 @@ def price_of(raw: bytes) -> int:
     return bid_cpm_micros(decimal_of(raw))
 
 
-def multiplier_of(raw: bytes) -> Decimal:
-    """``qty.multiplier``: above 0, at most MULTIPLIER_MAX; digits past the sixth decimal round up, so that a cost is
+def multiplier_of(raw: bytes) -> Decimal | None:
+    """``qty.multiplier``: above 0, at most MULTIPLIER_MAX; null = None = 1. Digits past the sixth decimal round up, so that a cost is
     never understated and stays cheap to compute. Raises MoneyError."""
+    if raw == b"null":
+        return None
     value = decimal_of(raw)
     if not 0 < value <= MULTIPLIER_MAX:
         raise MoneyError(f"multiplier {raw[:20]!r} is out of range")

@@ -141,9 +141,7 @@ def _check_stream(stream: Video | Audio, where: str) -> None:
 def _read_money(imp: Imp, where: str) -> None:
     try:
         imp.floor_cpm_micros = floor_of(bytes(imp.bidfloor))
-        imp.multiplier = None
-        if imp.qty is not None and imp.qty.multiplier is not None:
-            imp.multiplier = multiplier_of(bytes(imp.qty.multiplier))
+        imp.multiplier = multiplier_of(bytes(imp.qty.multiplier)) if imp.qty else None
         imp.deals = _read_deals(imp.pmp, where) if imp.pmp is not None else {}
     except MoneyError as error:
         raise MalformedRequestError("unusable_price", where) from error
