@@ -18,6 +18,7 @@ from rtbplatform.local.say import say, say_plain
 from rtbplatform.local.supervisor import Supervisor
 
 TIMEOUT_S = 120.0
+TELL_EVERY_S = 5.0
 STEADY_S = 1.0
 POLL_S = 0.1
 
@@ -53,6 +54,7 @@ async def wait_until_ready(asked: dict[str, Check], logs: Path) -> None:
     """Asks until each has said yes once. Raises LocalError with the log of one that does not in time."""
     waiting = dict(asked)
     deadline_s = time.monotonic() + TIMEOUT_S
+    tell_s = time.monotonic() + TELL_EVERY_S
     while waiting:
         for name, answer in zip(
             list(waiting), await asyncio.gather(*(ask() for ask in waiting.values())), strict=True
@@ -60,6 +62,9 @@ async def wait_until_ready(asked: dict[str, Check], logs: Path) -> None:
             if answer:
                 del waiting[name]
                 say(f"{name} is ready")
+        if waiting and time.monotonic() > tell_s:
+            say(f"Still waiting for {', '.join(waiting)}")
+            tell_s += TELL_EVERY_S
         if waiting and time.monotonic() > deadline_s:
             first = next(iter(waiting))
             raise LocalError(

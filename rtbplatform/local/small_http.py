@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 from msgspec import Struct
@@ -50,8 +51,7 @@ class SmallHttp(asyncio.Protocol):
         self._gzipped = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's

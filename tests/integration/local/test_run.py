@@ -120,9 +120,11 @@ def running() -> Iterator[tuple[Checkout, subprocess.Popen[str]]]:
     with tempfile.TemporaryDirectory(prefix="rtb-run-", ignore_cleanup_errors=True) as name:
         made = Checkout(Path(name))
         run = made.start(BIDDERS="2")
-        made.ready()
-        yield made, run
-        stop(run)
+        try:
+            made.ready()
+            yield made, run
+        finally:
+            stop(run)
 
 
 Running = tuple[Checkout, subprocess.Popen[str]]
@@ -217,7 +219,7 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence(
     checkout: Checkout, name: str, value: str
 ) -> None:
     code, output = checkout.refusal(**{name: value})
-    assert (code, f"Set {name} to:" in output) == (2, True)
+    assert (code, f"{name} must be" in output) == (2, True)
 
 
 def test_one_redis_for_several_regions_is_refused(checkout: Checkout) -> None:
