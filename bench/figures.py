@@ -35,11 +35,12 @@ class Percentiles(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Percentiles:
-        """Nearest rank; all NaN of nothing."""
+        """Nearest rank; all 0 of nothing."""
         ordered = sorted(values)
         if not ordered:
-            return cls(*[float("nan")] * 4)
-        return cls(*(_rank(ordered, share) for share in (0.5, 0.99, 0.999)), ordered[-1])
+            return cls(0.0, 0.0, 0.0, 0.0)
+        p50, p99, p999 = (_rank(ordered, share) for share in (0.5, 0.99, 0.999))
+        return cls(p50, p99, p999, ordered[-1])
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:

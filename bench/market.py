@@ -25,7 +25,7 @@ BANNER_SIZES = ((300, 250), (728, 90), (160, 600), (320, 50))
 
 def behaviours(dsps: int, *, instant: bool = False) -> list[Behaviour]:
     """Each DSP bids on everything for its own campaign; median 12 ms, 1 % at 100 ms. And the floor."""
-    delays = {"median_ms": 0.0, "slow_share": 0.0} if instant else {}
+    median_ms, slow_share = (0.0, 0.0) if instant else (12.0, 0.01)
     bidding = [
         Behaviour(
             path=f"/dsp{number}",
@@ -34,7 +34,8 @@ def behaviours(dsps: int, *, instant: bool = False) -> list[Behaviour]:
             price_min=4.0 + number / 10,
             price_max=9.0,
             seed=number,
-            **delays,
+            median_ms=median_ms,
+            slow_share=slow_share,
         )
         for number in range(1, dsps + 1)
     ]
