@@ -80,6 +80,8 @@ def allowed(actor: Actor, action: Action, advertiser_id: int | None = None) -> b
         return False
     if actor.is_superuser or actor.staff_roles & STAFF.get(action, frozenset()):
         return True
+    if advertiser_id is None:
+        return False
     return actor.team_roles.get(advertiser_id) in TEAM.get(action, frozenset())
 
 
@@ -99,4 +101,4 @@ def visible_advertisers(user: User) -> QuerySet[Advertiser]:
         return advertisers
     if not (user.is_authenticated and user.is_active):
         return advertisers.none()
-    return advertisers.filter(pk__in=user.team_roles)
+    return advertisers.filter(pk__in=list(user.team_roles))

@@ -67,7 +67,7 @@ class User(AbstractUser):
         return frozenset(self.groups.values_list("name", flat=True))
 
     @cached_property
-    def team_roles(self) -> dict[int | None, str]:
+    def team_roles(self) -> dict[int, str]:
         """The person's role per advertiser id, read once a request."""
         return dict(self.memberships.values_list("advertiser_id", "role"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 from django.db import models
 from django_scopes import ScopedManager
@@ -47,7 +49,7 @@ class Creative(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = ScopedManager(advertiser="advertiser")
+    objects: ClassVar[models.Manager[Creative]] = ScopedManager(advertiser="advertiser")
 
     class Meta:
         ordering = ["campaign", "crid"]

@@ -23,7 +23,7 @@ def integers(check: Check | None = None, **options: Any) -> ArrayField:
     return ArrayField(item, default=list, blank=True, **options)
 
 
-def not_negative(*fields: str, table: str) -> list[models.CheckConstraint]:
+def not_negative(*fields: str, table: str) -> list[models.BaseConstraint]:
     """Amounts and limits are never below zero, whoever writes them. Null passes."""
     return [
         models.CheckConstraint(

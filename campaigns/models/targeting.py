@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 from django.db import models
 from django_scopes import ScopedManager
@@ -38,7 +40,7 @@ class Targeting(models.Model):
     formats = texts(8, check_format, help_text="Any of banner, video, native, audio.")
     segments = texts(255)
 
-    objects = ScopedManager(advertiser="campaign__advertiser")
+    objects: ClassVar[models.Manager[Targeting]] = ScopedManager(advertiser="campaign__advertiser")
 
     def __str__(self) -> str:
         return f"targeting of campaign {self.campaign_id}"
