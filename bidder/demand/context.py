@@ -23,3 +23,5 @@ class BidContext(msgspec.Struct):
     """Filled by matching and auction: campaign -> (advertiser, cost of one bid in micros) that matched but could not pay."""
     eligible: int = -1
     """Filled by `OwnDemand`: bitmap of creatives that fit the request, whatever the imp; -1 = not computed yet."""
+    seed: int = -1
+    """Filled by `OwnDemand.seed`: the request's 64 bits for pacing and rotation; -1 = not computed yet."""

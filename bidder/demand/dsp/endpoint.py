@@ -15,7 +15,7 @@ class EndpointError(ValueError):
 class Endpoint:
     """Host, port, TLS and the request's header up to the value of Content-Length."""
 
-    __slots__ = ("gzip", "head", "host", "port", "tls")
+    __slots__ = ("head", "host", "port", "tls")
 
     def __init__(self, dsp: DspView) -> None:
         """Raises EndpointError."""
@@ -28,7 +28,6 @@ class Endpoint:
             self.port = parts.port or (443 if self.tls else 80)
         except ValueError as error:
             raise EndpointError(f"DSP {dsp.slug}: {error}") from error
-        self.gzip = dsp.gzip
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         lines = [
             f"POST {target} HTTP/1.1",
@@ -40,7 +39,7 @@ class Endpoint:
         if dsp.auth_header and dsp.auth_value:
             lines.append(f"{dsp.auth_header}: {dsp.auth_value}")
         if dsp.gzip:
-            lines += ["Accept-Encoding: gzip", "Content-Encoding: gzip"]
+            lines.append("Accept-Encoding: gzip")
         if any("\r" in line or "\n" in line for line in lines):
             raise EndpointError(f"DSP {dsp.slug}: a header contains a line break")
         try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-
 from bidder.demand.dsp.breaker import Breaker
-from bidder.demand.dsp.endpoint import Endpoint
 from bidder.demand.dsp.pool import Pool
 from bidder.edge.quotas import Quotas
 from bidder.metrics import DspNumbers
@@ -41,7 +38,4 @@ class Lane:
 
     def payload(self, body: bytes) -> bytes:
         """The whole HTTP request."""
-        endpoint: Endpoint = self.pool.endpoint
-        if endpoint.gzip:
-            body = gzip.compress(body, 1)
-        return b"%b%d\r\n\r\n%b" % (endpoint.head, len(body), body)
+        return b"%b%d\r\n\r\n%b" % (self.pool.endpoint.head, len(body), body)

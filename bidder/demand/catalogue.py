@@ -1,0 +1,150 @@
+"""All own creatives in order of price, and the bitmaps that a request and its imps select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from bidder.auction.fx import FxTable
+from bidder.demand.index import Dimension, PriceOrder, Trait
+from bidder.openrtb.model import BidRequest, Imp
+from bidder.openrtb.names import category_and_parent, domain_and_parents, with_parents
+from rtbplatform.kernel.snapshot import CampaignView, CreativeView
+
+
+class Entry(msgspec.Struct, frozen=True, eq=False):
+    """One creative of one own campaign, with what its bids say precomputed."""
+
+    campaign: CampaignView
+    creative: CreativeView
+    bid_id: str
+    cid: str
+    seat: str
+    categories: list[str]
+
+
+class Catalogue:
+    def __init__(
+        self,
+        campaigns: Iterable[CampaignView],
+        creatives: Mapping[int, Sequence[CreativeView]],
+        fx: FxTable,
+    ) -> None:
+        priced = [
+            (fx.cpm(campaign.bid_cpm_micros, campaign.currency, "USD") or 0, _entry(campaign, one))
+            for campaign in campaigns
+            if campaign.dsp == 0 and campaign.active
+            for one in creatives.get(campaign.id, ())
+            if not campaign.targeting.formats or one.format in campaign.targeting.formats
+        ]
+        priced.sort(key=lambda pair: (-pair[0], pair[1].campaign.id, pair[1].creative.id))
+        self.entries = [entry for _, entry in priced]
+        self.order = PriceOrder([price for price, _ in priced])
+        self._dimensions = {name: Dimension() for name in _DIMENSIONS}
+        self._traits = {name: Trait() for name in ("domain", "category", "attribute", "size")}
+        self._traits["seat"] = Trait()
+        self._formats = dict.fromkeys(("banner", "video", "audio", "native"), 0)
+        self._secure = self.capped = 0
+        for place, entry in enumerate(self.entries):
+            self._add(1 << place, entry)
+
+    def _add(self, bit: int, entry: Entry) -> None:
+        campaign, creative = entry.campaign, entry.creative
+        for name, (wanted, excluded) in _DIMENSIONS.items():
+            targeting = campaign.targeting
+            self._dimensions[name].add(
+                bit, getattr(targeting, wanted), getattr(targeting, excluded) if excluded else ()
+            )
+        traits = self._traits
+        domains = [name for one in _domains(entry) for name in domain_and_parents(one)]
+        traits["domain"].add(bit, domains)
+        traits["category"].add(bit, with_parents(entry.categories))
+        traits["attribute"].add(bit, creative.attributes)
+        traits["seat"].add(bit, [entry.seat])
+        if creative.format == "banner":
+            traits["size"].add(bit, [(creative.width, creative.height)])
+        self._formats[creative.format] = self._formats.get(creative.format, 0) | bit
+        self._secure |= bit if creative.secure else 0
+        self.capped |= bit if campaign.caps else 0
+
+    def of_request(self, request: BidRequest, exchange: int) -> int:
+        """Who may serve the request, whatever the imp and the user's segments."""
+        dimensions = self._dimensions
+        device = request.device
+        bitmap = dimensions["exchange"].one(exchange)
+        bitmap &= dimensions["country"].one(request.country)
+        bitmap &= dimensions["device"].one(device.devicetype if device else 0)
+        bitmap &= dimensions["os"].one(device.os.lower() if device else "")
+        bitmap &= dimensions["publisher"].one(request.publisher)
+        bitmap &= dimensions["bundle"].one(request.bundle)
+        bitmap &= dimensions["domain"].any_of(domain_and_parents(request.domain))
+        categories = [name for one in request.categories for name in category_and_parent(one)]
+        bitmap &= dimensions["category"].any_of(categories)
+        return bitmap & self._not_blocked(request) if bitmap else 0
+
+    def _not_blocked(self, request: BidRequest) -> int:
+        traits = self._traits
+        blocked = traits["category"].having(request.bcat) if request.bcat else 0
+        if request.badv:
+            blocked |= traits["domain"].having([domain.lower() for domain in request.badv])
+        if request.bseat:
+            blocked |= traits["seat"].having(request.bseat)
+        allowed = ~blocked
+        if request.wseat:
+            allowed &= traits["seat"].having(request.wseat)
+        if request.acat:
+            allowed &= traits["category"].having(request.acat)
+        return allowed
+
+    def of_segments(self, segments: Sequence[str]) -> int:
+        return self._dimensions["segment"].any_of(segments)
+
+    def of_imp(self, imp: Imp) -> int:
+        """Who has a format and, where it is fixed, a size that the imp takes."""
+        bitmap, attributes = 0, self._traits["attribute"]
+        banner = imp.banner
+        if banner is not None:
+            # Flexible and full-screen sizes are compared one by one, later.
+            flexible = imp.instl == 1 or len(banner.format) > len(banner.sizes)
+            fitting = (
+                self._formats["banner"] if flexible else self._traits["size"].having(banner.sizes)
+            )
+            bitmap |= fitting & ~attributes.having(banner.battr)
+        if imp.video is not None:
+            bitmap |= self._formats["video"] & ~attributes.having(imp.video.battr)
+        if imp.audio is not None:
+            bitmap |= self._formats["audio"] & ~attributes.having(imp.audio.battr)
+        if imp.native is not None:
+            bitmap |= self._formats["native"] & ~attributes.having(imp.native.battr)
+        return bitmap & self._secure if imp.secure == 1 else bitmap
+
+
+_DIMENSIONS = {
+    "exchange": ("exchanges", ""),
+    "country": ("countries", "not_countries"),
+    "device": ("device_types", ""),
+    "os": ("os", ""),
+    "publisher": ("publishers", "not_publishers"),
+    "bundle": ("bundles", "not_bundles"),
+    "domain": ("domains", "not_domains"),
+    "category": ("categories", "not_categories"),
+    "segment": ("segments", ""),
+}
+"""Dimension -> members of TargetingView: wanted, excluded."""
+
+
+def _entry(campaign: CampaignView, creative: CreativeView) -> Entry:
+    return Entry(
+        campaign,
+        creative,
+        f"{campaign.id}-{creative.id}",
+        str(campaign.id),
+        str(campaign.advertiser),
+        sorted({*campaign.categories, *creative.categories}),
+    )
+
+
+def _domains(entry: Entry) -> set[str]:
+    domains = {*entry.creative.adomain, entry.campaign.domain}
+    return {domain for domain in domains if domain}
