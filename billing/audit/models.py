@@ -29,13 +29,19 @@ class AuditChunk(models.Model):
     request_hashes = ArrayField(models.BigIntegerField())
     """`ids.hash64` of each request id in it, once."""
     outcome_seqs = ArrayField(models.BigIntegerField(), default=list)
-    """Entries of earlier chunks whose outcome (void, unknown) or notice stands here."""
+    """Entries of this stream whose outcome with money (void, unknown) stands in this chunk."""
 
     class Meta:
         db_table = "audit_chunk"
         indexes = [
             # fastupdate: new hashes go to a pending list first, so that settling does not wait for the tree
             GinIndex(fields=["request_hashes"], name="audit_chunk_requests", fastupdate=True),
+            # tiny: voids and unknowns only
+            GinIndex(
+                fields=["outcome_seqs"],
+                name="audit_chunk_outcomes",
+                condition=~models.Q(outcome_seqs=[]),
+            ),
             BrinIndex(fields=["committed_at"], name="audit_chunk_time", autosummarize=True),
         ]
         triggers = [APPEND_ONLY, NO_TRUNCATE]

@@ -57,4 +57,4 @@ def open_cursors(region: str) -> list[Cursor]:
 def regions_open() -> int:
     """In how many regions there are bankers; at least 1."""
     rows = fetch("SELECT count(DISTINCT region) FROM escrow_incarnation WHERE state = 'open'")
-    return max(1, rows[0][0])
+    return max(1, int(rows[0][0]))

@@ -56,14 +56,15 @@ def day_of_row(row: tuple[Any, ...]) -> Day:
 def fetch(sql: str, parameters: Collection[Any] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(parameters))
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def execute(sql: str, parameters: Collection[Any] = ()) -> int:
     """The number of rows that were written."""
     with connection.cursor() as cursor:
         cursor.execute(sql, list(parameters))
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -210,10 +210,7 @@ def _spread(keys: list[Key], times: ProtocolTimes, now_ms: int) -> None:
     regions = lock_regions(keys)
     before = dict(days)
     for key, day in days.items():
-        if now_ms >= day.ends_ms:
-            day = replace(
-                day, is_running=False
-            )  # its money returns; what it asks for stays on record
+        is_running = day.is_running and now_ms < day.ends_ms
         rows = {name: row for (row_key, name), row in regions.items() if row_key == key}
         rates = {
             name: row.demand.now(now_ms, allocator.DEMAND_HALFLIFE_MS) for name, row in rows.items()

@@ -1,7 +1,7 @@
 """What a run of chunks of one stream does to leases, campaign-days and ledger: a pure fold, without I/O.
 
 Each entry is checked against what this incarnation was granted. Whatever does not fit - a debit beyond its lease, on an
-unknown or sealed one, a void of something never debited - is a `StreamFault`: the stream stops with an alarm and
+unknown or sealed one, a void of something never debited - is a `StreamError`: the stream stops with an alarm and
 nothing is clamped (R6, R7).
 """
 
@@ -27,7 +27,7 @@ Key = tuple[int, int, int]
 """A campaign-day: (advertiser, campaign, day)."""
 
 
-class StreamFault(Exception):
+class StreamError(Exception):
     """This stream contradicts what it was granted, or itself: a person must look."""
 
 
@@ -129,7 +129,7 @@ def has_fence(chunks: Iterable[Numbered]) -> bool:
 
 
 def settle(chunks: Iterable[Numbered], state: StreamState) -> Effects:
-    """The effects of a run of chunks; changes `state` along. Raises StreamFault: then `state` is not to be used."""
+    """The effects of a run of chunks; changes `state` along. Raises StreamError: then `state` is not to be used."""
     fold = _Fold(state)
     for chunk in chunks:
         for seq, entry in enumerate(chunk.entries, start=chunk.first_seq):
@@ -144,7 +144,7 @@ class _Fold:
 
     def take(self, seq: int, entry: Entry) -> None:
         if self.state.is_fenced:
-            raise StreamFault(f"entry {seq} stands after the fence")
+            raise StreamError(f"entry {seq} stands after the fence")
         match entry:
             case AuctionEntry():
                 if entry.lines:
@@ -164,13 +164,13 @@ class _Fold:
 
     def _debit(self, seq: int, entry: AuctionEntry) -> None:
         if not entry.debit_id:
-            raise StreamFault(f"entry {seq} debits without a debit id")
+            raise StreamError(f"entry {seq} debits without a debit id")
         for line in entry.lines:
             lease = self._lease(seq, line)
             if lease.state != "open":
-                raise StreamFault(f"entry {seq} debits {lease.state} lease {uuid_text(lease.id)}")
+                raise StreamError(f"entry {seq} debits {lease.state} lease {uuid_text(lease.id)}")
             if lease.settled + line.amount_micros > lease.amount:
-                raise StreamFault(
+                raise StreamError(
                     f"entry {seq} debits lease {uuid_text(lease.id)} beyond its amount: "
                     f"{lease.settled} + {line.amount_micros} > {lease.amount}"
                 )
@@ -187,7 +187,7 @@ class _Fold:
         for line in outcome.lines:
             lease = self._lease(seq, line)
             if line.amount_micros > lease.settled:
-                raise StreamFault(f"entry {seq} voids more than lease {uuid_text(lease.id)} spent")
+                raise StreamError(f"entry {seq} voids more than lease {uuid_text(lease.id)} spent")
             lease.settled -= line.amount_micros
             day = self._day(lease.key)
             day.settled -= line.amount_micros
@@ -206,22 +206,22 @@ class _Fold:
 
     def _resolve(self, seq: int, outcome: Outcome) -> None:
         if outcome.seq in self.state.resolved:
-            raise StreamFault(f"entry {seq} gives entry {outcome.seq} a second outcome")
+            raise StreamError(f"entry {seq} gives entry {outcome.seq} a second outcome")
         if self.state.debits.get(outcome.seq) != outcome.lines:
-            raise StreamFault(f"entry {seq} names another debit than entry {outcome.seq} holds")
+            raise StreamError(f"entry {seq} names another debit than entry {outcome.seq} holds")
         self.state.resolved.add(outcome.seq)
 
     def _change(self, seq: int, change: LeaseChange) -> None:
         lease = self._known(seq, change.lease)
         key = (change.advertiser, change.campaign, change.day)
         if key != lease.key or change.amount_micros != lease.amount:
-            raise StreamFault(f"entry {seq} describes lease {uuid_text(lease.id)} otherwise")
+            raise StreamError(f"entry {seq} describes lease {uuid_text(lease.id)} otherwise")
         if lease.state != "open" or (lease.is_accepted and change.kind != "sealed"):
-            raise StreamFault(
+            raise StreamError(
                 f"entry {seq}: {change.kind} after {lease.state} of {uuid_text(lease.id)}"
             )
         if change.spent_micros != lease.settled:
-            raise StreamFault(
+            raise StreamError(
                 f"entry {seq}: lease {uuid_text(lease.id)} spent {lease.settled}, not {change.spent_micros}"
             )
         match change.kind:
@@ -230,7 +230,7 @@ class _Fold:
             case "sealed" | "tombstoned":
                 self._close(lease, change.kind)
             case _:
-                raise StreamFault(f"entry {seq}: unknown lease change {change.kind!r}")
+                raise StreamError(f"entry {seq}: unknown lease change {change.kind!r}")
 
     def _close(self, lease: LeaseState, state: str) -> None:
         remainder = lease.give_back(state)
@@ -248,7 +248,7 @@ class _Fold:
     def _known(self, seq: int, lease_id: bytes) -> LeaseState:
         lease = self.state.leases.get(lease_id)
         if lease is None:
-            raise StreamFault(
+            raise StreamError(
                 f"entry {seq} names lease {lease_id.hex()}, which it was never granted"
             )
         self.effects.leases[lease_id] = lease
@@ -257,11 +257,11 @@ class _Fold:
     def _lease(self, seq: int, line: DebitLine) -> LeaseState:
         lease = self._known(seq, line.lease)
         if (line.advertiser, line.campaign, line.day) != lease.key:
-            raise StreamFault(
+            raise StreamError(
                 f"entry {seq} charges lease {uuid_text(lease.id)} to another campaign-day"
             )
         if line.amount_micros < 0:
-            raise StreamFault(f"entry {seq} debits {line.amount_micros}")
+            raise StreamError(f"entry {seq} debits {line.amount_micros}")
         return lease
 
     def _day(self, key: Key) -> DayChange:
