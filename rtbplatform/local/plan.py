@@ -101,16 +101,7 @@ def make_plan(
         _region(name, number, settings, redis_urls[name], bidder_sockets[name], host)
         for number, name in enumerate(region_names(settings.regions))
     )
-    base = {
-        "PYTHONUNBUFFERED": "1",
-        "RTB_SECRET": os.environ.get("RTB_SECRET") or kept_random(folders.var / "secret"),
-        "MACHINE_ID": os.environ.get("MACHINE_ID") or kept_random(folders.var / "machine-id", 16),
-        "WEB_PUBLIC_URL": web_url,
-        "DEMO_FILE": str(folders.demo_file),
-        "DSP_BASE_URL": dsp_url,
-        "DSP_PORT": str(dsp_port),
-        "TRAFFIC": str(settings.traffic),
-    }
+    base = _shared_env(settings, folders, web_url, dsp_port)
     django = {
         **base,
         "DATABASE_URL": database_url,
@@ -121,11 +112,6 @@ def make_plan(
     processes = [*_django_processes(folders, django, web_socket), _dsps(folders, base)]
     for region in regions:
         processes += _region_processes(folders, region, base, database_url)
-    manage = (sys.executable, str(ROOT / "manage.py"))
-    prepare = (
-        ("Bringing the database's tables up to date", ("migrate", "--no-input", "-v", "1")),
-        ("Loading the demo data", ("load_demo",)),
-    )
     _refuse_wrong_settings(processes)
     return Plan(
         settings=settings,
@@ -133,12 +119,34 @@ def make_plan(
         dsp_url=dsp_url,
         web_socket=web_socket,
         regions=regions,
-        prepare=tuple(
-            (told, _spec(folders, words[0], (*manage, *words), "", django))
-            for told, words in prepare
-        ),
+        prepare=_preparations(folders, django),
         processes=tuple(processes),
         exchange=_exchange(folders, base, regions) if settings.traffic else (),
+    )
+
+
+def _shared_env(settings: Local, folders: Folders, web_url: str, dsp_port: int) -> dict[str, str]:
+    """What every process may know; stores and names of a region come on top."""
+    return {
+        "PYTHONUNBUFFERED": "1",
+        "RTB_SECRET": os.environ.get("RTB_SECRET") or kept_random(folders.var / "secret"),
+        "MACHINE_ID": os.environ.get("MACHINE_ID") or kept_random(folders.var / "machine-id", 16),
+        "WEB_PUBLIC_URL": web_url,
+        "DEMO_FILE": str(folders.demo_file),
+        "DSP_BASE_URL": f"http://127.0.0.1:{dsp_port}",
+        "DSP_PORT": str(dsp_port),
+        "TRAFFIC": str(settings.traffic),
+    }
+
+
+def _preparations(folders: Folders, env: dict[str, str]) -> tuple[tuple[str, Spec], ...]:
+    commands = (
+        ("Bringing the database's tables up to date", ("migrate", "--no-input", "-v", "1")),
+        ("Loading the demo data", ("load_demo",)),
+    )
+    manage = (sys.executable, str(ROOT / "manage.py"))
+    return tuple(
+        (told, _spec(folders, words[0], (*manage, *words), "", env)) for told, words in commands
     )
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,10 +25,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("local-run")]
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
+    never, deadline_s = threading.Event(), time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+        never.wait(0.05)
 
 
 class Checkout:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -39,10 +40,10 @@ async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
     """Waits for a condition, bounded."""
-    deadline_s = time.monotonic() + timeout_s
+    never, deadline_s = threading.Event(), time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+        never.wait(0.01)
 
 
 @pytest.fixture
