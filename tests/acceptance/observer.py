@@ -72,9 +72,15 @@ class Observer:
         tell(show(self.summary))
         return self.summary
 
-    def in_background(self, rate: float, seconds: float) -> threading.Thread:
-        """The open loop in a thread, while the test breaks something. Join it before looking at answers."""
-        thread = threading.Thread(target=self.open_loop, args=(rate, seconds), daemon=True)
+    def load_in_background(self, source: Source, rate: float, seconds: float) -> threading.Thread:
+        """The open loop in a thread, while the test breaks something."""
+        load = self._load(source, 64)
+
+        def run() -> None:
+            self.summary = uvloop.run(load.open_loop(rate, seconds))
+            tell(show(self.summary))
+
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         return thread
 
@@ -85,10 +91,25 @@ class Observer:
     def spent(self) -> Counter[str]:
         """Micros per campaign id: prices seen, in the answers' currency."""
         spent: Counter[str] = Counter()
-        for answer in self.answers:
+        for answer in list(self.answers):
             for price in prices_of(answer):
                 spent[price.campaign] += price.cost_micros
         return spent
+
+    def timeline(self) -> str:
+        """Answers with a bid / requests, for each second of the run."""
+        asked: Counter[int] = Counter()
+        bids: Counter[int] = Counter()
+        for answer in self.answers:
+            second = answer.sent_ms // 1000
+            asked[second] += 1
+            bids[second] += answer.status == 200
+        return " ".join(f"{bids[second]}/{asked[second]}" for second in sorted(asked) if second)
+
+    def bid_share(self, from_ms: int, to_ms: int) -> float:
+        """Of the requests sent in that time, answered with a bid."""
+        asked = [answer for answer in self.answers if from_ms <= answer.sent_ms < to_ms]
+        return sum(answer.status == 200 for answer in asked) / max(1, len(asked))
 
     def check_all_answered(self) -> None:
         """Every request has 200 or 204."""

@@ -77,6 +77,13 @@ class Platform:
     def endpoint(self) -> str:
         return f"{self.facts['bidder']}/openrtb2/{self.slug}"
 
+    def require_quiet(self) -> None:
+        """Raises NotAcceptedError while the demo exchange sends requests that the test would not see."""
+        if "exchange" in self.facts["pids"]:
+            raise NotAcceptedError(
+                "the demo exchange is sending: start the platform with TRAFFIC=0"
+            )
+
     def pid(self, name: str) -> int:
         """0 while it is being started again."""
         return int(self.facts["pids"].get(name, 0))
@@ -84,14 +91,13 @@ class Platform:
     def names(self, prefix: str) -> list[str]:
         return sorted(name for name in self.facts["pids"] if name.startswith(prefix))
 
-    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Signals one process; returns when, after a SIGKILL, the supervisor has another one in its place."""
+    def kill(self, name: str) -> float:
+        """SIGKILL; returns the seconds until the supervisor had another process in its place."""
         pid = self.pid(name)
-        os.kill(pid, number)
-        if number == signal.SIGKILL:
-            wait_until(
-                lambda: self.pid(name) not in {0, pid}, within_s=20, what=f"{name} started again"
-            )
+        os.kill(pid, signal.SIGKILL)
+        return wait_until(
+            lambda: self.pid(name) not in {0, pid}, within_s=20, what=f"{name} started again"
+        )
 
     def environment(self) -> dict[str, str]:
         """For management commands: this platform's stores and secret."""

@@ -22,8 +22,9 @@ P99_MS_MAX = 100.0
 def check(platform: Platform, *, short: bool = False) -> None:
     """10,000 requests at 200/s; short: 1,000."""
     total, rate = (1000, 100) if short else (10_000, 200)
+    platform.require_quiet()
     with truth.connected(platform) as connection:
-        wait_until(lambda: _at_rest(connection), within_s=30, what="the books at rest")
+        wait_until(lambda: truth.at_rest(connection), within_s=30, what="the books at rest")
         before, since_ms = truth.books(connection), truth.now_ms()
         reported_before = reported(platform)
         observer = Observer(platform)
@@ -38,13 +39,6 @@ def check(platform: Platform, *, short: bool = False) -> None:
         check_books(connection, before, seen)
         check_report(platform, reported_before, seen)
         check_audit(platform, connection, observer, since_ms)
-
-
-def _at_rest(connection: truth.Connection) -> bool:
-    """Nothing of an earlier load is still on its way: the last chunk is older than a second."""
-    row = connection.execute("SELECT coalesce(max(committed_ms), 0) FROM audit_chunk").fetchone()
-    assert row is not None
-    return truth.now_ms() - int(row[0]) > 1000
 
 
 def seen_amounts(observer: Observer) -> truth.Amounts:
@@ -135,4 +129,4 @@ def test_prices_in_answers_equal_what_was_delivered_to_the_micro(platform: Platf
 
 
 if __name__ == "__main__":
-    sys.exit(case.main(check, __doc__))
+    sys.exit(case.main(check, __doc__, TRAFFIC="0"))

@@ -155,6 +155,13 @@ def recorded_requests(connection: Connection, since_ms: int) -> dict[str, Auctio
     return {event.request_id: event for event in events if isinstance(event, AuctionEvent)}
 
 
+def at_rest(connection: Connection) -> bool:
+    """Whether nothing of an earlier load is on its way any more: the last chunk is older than a second."""
+    row = connection.execute("SELECT coalesce(max(committed_ms), 0) FROM audit_chunk").fetchone()
+    assert row is not None
+    return now_ms() - int(row[0]) > 1000
+
+
 def newest_incarnation(connection: Connection) -> str:
     row = connection.execute(
         "SELECT id FROM escrow_incarnation ORDER BY registered_at DESC LIMIT 1"

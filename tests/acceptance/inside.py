@@ -1,0 +1,79 @@
+"""``python -m tests.acceptance.inside TASK < asked.json``: what tests ask of the platform's own services.
+
+The last line of the output is the result as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+from campaigns.models import Advertiser  # noqa: E402 - models need django.setup()
+from campaigns.policy import SYSTEM  # noqa: E402
+from campaigns.services.budget_change import budget_change  # noqa: E402
+from campaigns.services.campaign_create import campaign_create  # noqa: E402
+from campaigns.services.campaign_status import campaign_pause, campaign_resume  # noqa: E402
+from campaigns.services.creative_review import creative_review  # noqa: E402
+from campaigns.services.creative_save import creative_create  # noqa: E402
+from campaigns.services.targeting_set import targeting_set  # noqa: E402
+
+
+def campaign(asked: dict[str, Any]) -> dict[str, int]:
+    """An active campaign of our own with an approved 300x250 banner, targeted at some domains."""
+    advertiser = Advertiser.objects.filter(currency="USD", is_platform_owned=False).order_by("pk")
+    made = campaign_create(
+        actor=SYSTEM,
+        advertiser_id=advertiser[0].pk,
+        name=asked["name"],
+        daily_budget_micros=asked["budget_micros"],
+        bid_cpm_micros=asked["bid_cpm_micros"],
+        pacing="asap",
+    )
+    targeting_set(actor=SYSTEM, campaign_id=made.pk, domains=asked["domains"])
+    creative = creative_create(
+        actor=SYSTEM,
+        campaign_id=made.pk,
+        crid=f"accept-{made.pk}",
+        format="banner",
+        width=300,
+        height=250,
+        markup='<a href="https://brand.example/"><img src="https://cdn.example/a.png"></a>',
+        mimes=["image/png"],
+    )
+    creative_review(actor=SYSTEM, creative_id=creative.pk, approve=True, reason="a test's own")
+    campaign_resume(actor=SYSTEM, campaign_id=made.pk)
+    return {"id": made.pk, "advertiser": made.advertiser_id}
+
+
+def budget(asked: dict[str, Any]) -> int:
+    """Asks for another daily budget. Unix ms at which that was committed."""
+    budget_change(
+        actor=SYSTEM,
+        campaign_id=asked["campaign"],
+        daily_budget_micros=asked["budget_micros"],
+        total_budget_micros=None,
+    )
+    return time.time_ns() // 1_000_000
+
+
+def pause(asked: dict[str, Any]) -> bool:
+    campaign_pause(actor=SYSTEM, campaign_id=asked["campaign"])
+    return True
+
+
+TASKS: dict[str, Callable[[Any], Any]] = {
+    "campaign": campaign,
+    "budget": budget,
+    "pause": pause,
+}
+
+if __name__ == "__main__":
+    result = TASKS[sys.argv[1]](json.load(sys.stdin))
+    sys.stdout.write(json.dumps(result) + "\n")
