@@ -39,8 +39,12 @@ class Bid(msgspec.Struct, eq=False):
     """The DSP's BidResponse.bidid."""
     group: str = ""
     """Bids of one group (seatbid.group=1) win all or not at all; empty = alone."""
+    unusable: int = 0
+    """The loss it came with, before any auction; 0 = usable."""
     loss: int = 0
     detail: str = ""
+    rank_cpm_micros: int = 0
+    """Filled by the checks: its price in the answer's currency, rounded down."""
     cost_max_micros: int = 0
     """Filled by the checks: what it would cost at its own price, in the campaign's currency."""
 

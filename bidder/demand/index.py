@@ -99,8 +99,12 @@ class PriceOrder:
                 yield place
                 continue
             later = run >> (start + seed % length) << (start + seed % length)
-            for part in (later, run ^ later):
-                while part:
-                    low = part & -part
-                    part ^= low
-                    yield low.bit_length() - 1
+            yield from _places(later)
+            yield from _places(run ^ later)
+
+
+def _places(bitmap: int) -> Iterator[int]:
+    while bitmap:
+        low = bitmap & -bitmap
+        bitmap ^= low
+        yield low.bit_length() - 1

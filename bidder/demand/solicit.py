@@ -27,7 +27,7 @@ async def solicit(
     assert context is not None
     assert passage.parts is not None
     formats = {offered for imp in request.imp for offered in imp.formats}
-    body = passage.parts.shared_body(ids_allowed=passage.ids_allowed, schain=schain)
+    body = passage.parts.shared_body(ids_allowed=passage.ids_allowed, schain_node=schain)
     deadline_s = fanout_deadline_s(perf_counter(), passage.answer_by_s, fanout_ms)
     fanout = gateway.ask(formats, request.country, body, deadline_s)
     passage.calls = fanout.calls
