@@ -47,11 +47,10 @@ class Bench:
 
     def probe(self, rate: float, seconds: float = PROBE_S, url: str = "") -> Probe:
         """One run of the generator in a process of its own, on the cores that are not the bidder's."""
-        before, started_s = self._cpu_us(), time.perf_counter()
+        before = self._cpu_us()
         summary, generator_us = _generate(url or self.bidder_url, rate, seconds)
-        wall_s = time.perf_counter() - started_s
         used = {name: after - before[name] for name, after in self._cpu_us().items()}
-        return Probe(rate, summary, {**used, "generator": generator_us}, wall_s)
+        return Probe(rate, summary, {**used, "generator": generator_us})
 
 
 def _cores() -> tuple[set[int], set[int]]:

@@ -21,7 +21,6 @@ class Probe(msgspec.Struct, frozen=True):
     rate: float
     summary: Summary
     cpu_us: dict[str, float]
-    wall_s: float
 
     @property
     def success(self) -> float:
@@ -38,7 +37,7 @@ class Probe(msgspec.Struct, frozen=True):
 
     def busy(self, name: str) -> float:
         """Share of one core."""
-        return self.cpu_us[name] / 1e6 / self.wall_s
+        return self.cpu_us[name] / 1e6 / self.summary.seconds
 
     def failures(self, bid_share: float) -> list[str]:
         """Why this rate was not served well; empty = it was. `bid_share`: what it is without load."""

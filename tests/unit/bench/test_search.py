@@ -11,9 +11,7 @@ FAST, SLOW = Percentiles(10, 20, 30, 40), Percentiles(200, 300, 400, 500)
 def probe(rate: float, *, slow: int = 0, late: Percentiles = FAST, bids: int = 900) -> Probe:
     statuses = {200: bids, 204: 1000 - bids}
     on_time = Percentiles(0.5, 1, 2, 3) if late is FAST else late
-    return Probe(
-        rate, Summary(1000, 1.0, statuses, FAST, [], on_time, slow, 5), {"bidder": 1.0}, 1.0
-    )
+    return Probe(rate, Summary(1000, 1.0, statuses, FAST, [], on_time, slow, 5), {"bidder": 1.0})
 
 
 @pytest.mark.parametrize("limit", [1100, 3000, 7777])
