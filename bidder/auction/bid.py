@@ -61,6 +61,8 @@ class Winner(msgspec.Struct, eq=False):
     """The clearing price in the bid's own currency: AUCTION_PRICE for its DSP."""
     min_to_win_cpm_micros: int
     """AUCTION_MIN_TO_WIN of the winner, in the answer's currency: the runner-up's price, or the floor."""
+    bid_min_to_win_cpm_micros: int
+    """The same in the bid's own currency."""
 
 
 class ImpAuction(msgspec.Struct, eq=False):

@@ -39,6 +39,7 @@ def check(bid: Bid, scene: Scene) -> int:
     """0 = the bid is in, its `rank_cpm_micros` and `cost_max_micros` filled; else its loss."""
     if bid.unusable:
         return bid.unusable
+    bid.detail = ""
     if bid.imp < 0:
         bid.detail = "impid is not in the request"
         return Loss.INVALID_BID

@@ -56,7 +56,7 @@ def _bid(
         latency_ms=latency_ms,
         raw=one,
         bidid=answer.bidid,
-        group=f"{dsp.slug}/{seat}" if one.group else "",
+        group=f"{dsp.slug}/{one.group}" if one.group else "",
         unusable=unusable,
     )
 

@@ -38,9 +38,9 @@ def price(winner: Bid, ranked: Sequence[Bid], imp: Imp, scene: Scene) -> Winner:
 
 def same_buyer(one: Bid, other: Bid) -> bool:
     """A seat, and an advertiser: neither bids against itself."""
-    if one.campaign is not None and other.campaign is not None:
-        if one.campaign.advertiser == other.campaign.advertiser:
-            return True
+    payer, other_payer = one.campaign, other.campaign
+    if payer and other_payer and payer.advertiser == other_payer.advertiser:
+        return True
     return one.dsp == other.dsp and one.seat == other.seat
 
 
@@ -75,4 +75,5 @@ def _winner(bid: Bid, clearing: int, min_to_win: int, imp: Imp, scene: Scene) ->
         rate,
         min(in_bid_currency, bid.price_cpm_micros),
         min_to_win,
+        fx.cpm(min_to_win, scene.currency, bid.currency) or 0,
     )

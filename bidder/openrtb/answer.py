@@ -57,8 +57,8 @@ class DspBid(
     exp: int = 0
     seat: str = ""
     """Derived: that of its seatbid."""
-    group: bool = False
-    """Derived: its seatbid's bids win all or not at all."""
+    group: int = 0
+    """Derived: number of its seatbid (from 1) when that one's bids win all or not at all; 0 = alone."""
     price_cpm_micros: int = 0
     """Derived, in the answer's currency."""
 
@@ -135,9 +135,9 @@ def parse_answer(body: bytes) -> DspAnswer:
         raise BadAnswerError("id_missing")
     bids = [
         bid
-        for seatbid in envelope.seatbid
+        for number, seatbid in enumerate(envelope.seatbid, 1)
         for bid in seatbid.bid
-        if _usable(bid, seatbid.seat, seatbid.group, dropped)
+        if _usable(bid, seatbid.seat, number if seatbid.group == 1 else 0, dropped)
     ]
     dropped += [
         DroppedBid(bid.id, bid.impid, bid.seat, Loss.INVALID_BID, "too many bids")
@@ -164,7 +164,7 @@ def _decode_one_by_one(body: bytes, dropped: list[DroppedBid]) -> _Envelope:
 
 def _usable(bid: DspBid, seat: str, group: int, dropped: list[DroppedBid]) -> bool:
     """Fills what its seatbid and price say of a bid; one without id, imp or price is dropped."""
-    bid.seat, bid.group = seat, group == 1
+    bid.seat, bid.group = seat, group
     try:
         if not bid.id or not bid.impid:
             loss, detail = Loss.INVALID_BID, "no id" if not bid.id else "no impid"

@@ -33,10 +33,13 @@ class NoBid(IntEnum):
     UNFUNDED = 502
     """All that bid could not pay, or the banker refused."""
     OVERLOAD = 503
-    KILLED = 504
+    LATE = 504
+    """The time ran out before the answer was written."""
+    BANKER_LOST = 505
+    KILLED = 506
     """The platform's kill switch."""
-    NO_BANKER = 505
-    VELOCITY = 506
+    NO_SNAPSHOT = 507
+    VELOCITY = 508
 
 
 class Loss(IntEnum):

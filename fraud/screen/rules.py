@@ -18,7 +18,7 @@ from rtbplatform.kernel.snapshot import BlockView
 
 NON_HUMAN_NBR = 4
 INCOMPLETE_SCHAIN_NBR = 16
-VELOCITY_NBR = 506
+VELOCITY_NBR = 508
 SIDE_PIXELS_MAX = 32_768
 NETWORK_KINDS = ("ip", "datacenter")
 EXACT_KINDS = ("domain", "bundle", "publisher", "user")
