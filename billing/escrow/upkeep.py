@@ -81,7 +81,7 @@ def find_differences(calendar: BudgetCalendar, now_ms: int, lead_ms: int) -> lis
             start, end = calendar.interval(zone, following)
         if start - now_ms <= lead_ms:
             days.append((zone, following, start, end))
-    rows = fetch(_DIFFERENCES, [*columns(days, 4), from_ms(now_ms), from_ms(now_ms)])
+    rows = fetch(_DIFFERENCES, [from_ms(now_ms), from_ms(now_ms), *columns(days, 4)])
     return [Asked(*row) for row in rows]
 
 

@@ -1,0 +1,123 @@
+"""The budget protocol's invariants that can be seen from inside (E2, E3, E4, E7, E8), asked of the tables.
+
+Each is a query for what contradicts it; the answer should be nothing. All are read in one snapshot of the database.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from msgspec import Struct
+
+ROWS_MAX = 50
+
+
+class Violation(Struct, frozen=True):
+    invariant: str
+    subject: str
+    text: str
+
+
+def _terms(prefix: str) -> str:
+    names = ("allocated", "leased", "held", "settled", "quarantined", "written_off")
+    return " + ".join(f"{prefix}{name}_micros" for name in names)
+
+
+CHECKS: dict[str, str] = {
+    "E2 budget = sum of its terms": f"""
+        SELECT format('campaign %s day %s', campaign_id, day),
+            format('budget %s, terms %s', budget_micros, available_micros + {_terms("")})
+        FROM escrow_campaign_day
+        WHERE budget_micros <> available_micros + {_terms("")} OR least(available_micros, allocated_micros,
+            leased_micros, held_micros, settled_micros, quarantined_micros, written_off_micros) < 0
+    """,
+    "E2 allocated = unleased of its regions": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day),
+            format('allocated %s, regions %s', d.allocated_micros, coalesce(r.total, 0))
+        FROM escrow_campaign_day d LEFT JOIN (
+            SELECT advertiser_id, campaign_id, day, sum(unleased_micros) AS total
+            FROM escrow_region_allocation GROUP BY 1, 2, 3) r USING (advertiser_id, campaign_id, day)
+        WHERE d.allocated_micros <> coalesce(r.total, 0)
+    """,
+    "E3 leased and settled = its leases": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day),
+            format('leased %s, settled %s; its leases %s, %s', d.leased_micros, d.settled_micros,
+                coalesce(l.leased, 0), coalesce(l.settled, 0))
+        FROM escrow_campaign_day d LEFT JOIN (
+            SELECT advertiser_id, campaign_id, day, sum(settled_micros) AS settled,
+                sum(amount_micros - settled_micros) FILTER (WHERE state = 'open') AS leased
+            FROM escrow_lease GROUP BY 1, 2, 3) l USING (advertiser_id, campaign_id, day)
+        WHERE d.leased_micros <> coalesce(l.leased, 0) OR d.settled_micros <> coalesce(l.settled, 0)
+    """,
+    "E3 debits <= the lease's amount": """
+        SELECT format('lease %s', id), format('settled %s, returned %s of %s', settled_micros, returned_micros,
+            amount_micros)
+        FROM escrow_lease WHERE settled_micros + returned_micros > amount_micros
+            OR (state <> 'open' AND state <> 'quarantined' AND settled_micros + returned_micros <> amount_micros)
+    """,
+    "E4 no lease of an ended stream is open": """
+        SELECT format('lease %s', l.id), format('incarnation %s is %s', i.id, i.state)
+        FROM escrow_lease l JOIN escrow_incarnation i ON i.id = l.incarnation_id
+        WHERE l.state = 'open' AND i.state = 'closed'
+    """,
+    "scopes = sum of their days": f"""
+        SELECT format('%s of advertiser %s campaign %s', s.kind, s.advertiser_id, s.campaign_id),
+            format('committed %s, days %s', s.committed_micros, coalesce(d.total, 0))
+        FROM escrow_scope s LEFT JOIN LATERAL (
+            SELECT sum({_terms("d.")}) AS total FROM escrow_campaign_day d
+            WHERE d.advertiser_id = s.advertiser_id AND (s.kind = 'balance' OR d.campaign_id = s.campaign_id)) d ON true
+        WHERE s.committed_micros <> coalesce(d.total, 0)
+    """,
+    "balance's limit = deposits": """
+        SELECT format('advertiser %s', s.advertiser_id),
+            format('limit %s, deposits %s', s.limit_micros, coalesce(t.total, 0))
+        FROM escrow_scope s LEFT JOIN (
+            SELECT advertiser_id, sum(amount_micros) AS total FROM ledger_transaction WHERE kind = 'deposit' GROUP BY 1) t
+            USING (advertiser_id)
+        WHERE s.kind = 'balance' AND s.limit_micros <> coalesce(t.total, 0)
+    """,
+    "E7 transactions sum to zero": """
+        SELECT format('transaction %s/%s', advertiser_id, transaction_no), format('%s: %s', currency, sum(amount_micros))
+        FROM ledger_posting GROUP BY advertiser_id, transaction_no, currency HAVING sum(amount_micros) <> 0
+    """,
+    "E7 every transaction has its postings": """
+        SELECT format('transaction %s/%s', t.advertiser_id, t.no), 'no posting'
+        FROM ledger_transaction t WHERE NOT EXISTS (
+            SELECT 1 FROM ledger_posting p WHERE p.advertiser_id = t.advertiser_id AND p.transaction_no = t.no)
+    """,
+    "E7 transactions are numbered without gaps": """
+        SELECT format('advertiser %s', s.advertiser_id), format('last %s, count %s', s.last_no, coalesce(t.count, 0))
+        FROM ledger_advertiser_sequence s LEFT JOIN (
+            SELECT advertiser_id, count(*) AS count FROM ledger_transaction GROUP BY 1) t USING (advertiser_id)
+        WHERE s.last_no <> coalesce(t.count, 0)
+    """,
+    "ledger = settled": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day),
+            format('settled %s, ledger %s', d.settled_micros, coalesce(t.spent, 0))
+        FROM escrow_campaign_day d LEFT JOIN (
+            SELECT advertiser_id, campaign_id, day, -sum(amount_micros) AS spent
+            FROM ledger_transaction WHERE kind = 'spend' GROUP BY 1, 2, 3) t USING (advertiser_id, campaign_id, day)
+        WHERE d.settled_micros <> coalesce(t.spent, 0)
+    """,
+    "E8 cursor = stored chunks, without gaps": """
+        SELECT format('incarnation %s', i.id), format('cursor %s, chunks to %s with %s entries', i.settled_seq,
+            coalesce(c.last, 0), coalesce(c.entries, 0))
+        FROM escrow_incarnation i LEFT JOIN (
+            SELECT incarnation_id, max(last_seq) AS last, sum(last_seq - first_seq + 1) AS entries
+            FROM audit_chunk GROUP BY 1) c ON c.incarnation_id = i.id
+        WHERE i.settled_seq <> coalesce(c.last, 0) OR i.settled_seq <> coalesce(c.entries, 0)
+    """,
+}
+
+
+@transaction.atomic
+def find_violations() -> list[Violation]:
+    """All that contradicts an invariant, at most ROWS_MAX per invariant. Raises django.db.Error."""
+    found: list[Violation] = []
+    with connection.cursor() as cursor:
+        if not connection.in_atomic_block or len(connection.savepoint_ids) == 0:
+            # One snapshot for all queries: between two of them money moves. Not possible inside another transaction.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for invariant, query in CHECKS.items():
+            cursor.execute(f"SELECT * FROM ({query}) AS violations LIMIT {ROWS_MAX}")  # noqa: S608 - constants
+            found += [Violation(invariant, row[0], row[1]) for row in cursor.fetchall()]
+    return found
