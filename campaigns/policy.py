@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import QuerySet
+from django_scopes import scope, scopes_disabled
 
 from campaigns.models import Advertiser, Role, StaffRole, User
 
@@ -102,3 +105,14 @@ def visible_advertisers(user: User) -> QuerySet[Advertiser]:
     if not (user.is_authenticated and user.is_active):
         return advertisers.none()
     return advertisers.filter(pk__in=list(user.team_roles))
+
+
+@contextmanager
+def visible_scope(user: User) -> Iterator[None]:
+    """Inside, queries of tenants' models find what the user may see, and nothing else."""
+    if allowed(user, Action.CAMPAIGNS_VIEW):
+        with scopes_disabled():
+            yield
+    else:
+        with scope(advertiser=list(visible_advertisers(user).values_list("pk", flat=True))):
+            yield

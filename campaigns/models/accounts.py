@@ -73,7 +73,7 @@ class User(AbstractUser):
 
 
 @pghistory.track()
-class Advertiser(models.Model):
+class Advertiser(models.Model):  # type: ignore[django-manager-missing] # scoped managers are made at run time
     """Who pays. All that belongs to an advertiser is invisible to the others."""
 
     name = models.CharField(max_length=120, unique=True)

@@ -30,7 +30,7 @@ class Pacing(models.TextChoices):
 
 
 @pghistory.track()
-class Campaign(models.Model):
+class Campaign(models.Model):  # type: ignore[django-manager-missing] # scoped managers are made at run time
     """Money is in micros of `currency`. A campaign with a `dsp` is one that this DSP's bids name as `cid`."""
 
     advertiser = models.ForeignKey(Advertiser, on_delete=models.PROTECT, related_name="campaigns")

@@ -69,7 +69,7 @@ class ExchangeKey(models.Model):
 
 
 @pghistory.track(exclude=["auth_value_sealed"])
-class Dsp(models.Model):
+class Dsp(models.Model):  # type: ignore[django-manager-missing] # scoped managers are made at run time
     """A demand partner that we ask for bids."""
 
     slug = models.SlugField(max_length=40, unique=True)
