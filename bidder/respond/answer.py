@@ -49,7 +49,6 @@ def build_answer(
             request.id,
             exchange,
             auction,
-            winner,
             debit_id,
             lines,
             now_ms + exp_s * 1000,
@@ -81,11 +80,10 @@ def _bid(
     exp_s: int,
     now_ms: int,
 ) -> dict[str, Any]:
-    bid, raw = winner.bid, winner.bid.raw
-    if raw is not None:
-        markup = raw.adm
-    else:
-        markup = bid.creative.markup if bid.creative is not None else ""
+    bid, creative = winner.bid, winner.bid.creative
+    raw = bid.raw
+    own_markup = creative.markup if creative is not None else ""
+    markup = raw.adm if raw is not None else own_markup
     answer: dict[str, Any] = {
         "id": f"{debit_id.hex() or request.id}-{auction.imp}",
         "impid": auction.imp_id,
@@ -97,32 +95,19 @@ def _bid(
         "mtype": bid.mtype,
         "exp": exp_s,
     }
-    creative = bid.creative
     width = bid.w or (creative.width if creative else 0)
     height = bid.h or (creative.height if creative else 0)
-    for name, value in (
-        ("cat", bid.cat),
-        ("attr", bid.attr),
-        ("w", width),
-        ("h", height),
-        ("dealid", bid.deal),
-    ):
-        if value:
-            answer[name] = value
+    optional = {"cat": bid.cat, "attr": bid.attr, "w": width, "h": height, "dealid": bid.deal}
+    answer.update((name, value) for name, value in optional.items() if value)
     if raw is not None:
-        _copy(raw, answer)
+        copied = ((name, getattr(raw, name)) for name in _COPIED)
+        answer.update((name, value) for name, value in copied if value)
     return answer
 
 
 _COPIED = ("adid", "bundle", "dur", "protocol", "apis", "language", "langb")
 
-
-def _copy(raw: msgspec.Struct, answer: dict[str, Any]) -> None:
-    """What the exchange may want to know of a DSP's creative and we have no part in."""
-    for name in _COPIED:
-        value = getattr(raw, name)
-        if value:
-            answer[name] = value
+"""What the exchange may want to know of a DSP's creative and we have no part in."""
 
 
 def price_of(cpm_micros: int) -> Decimal:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bidder.auction.bid import ImpAuction, Winner
+from bidder.auction.bid import ImpAuction
 from rtbplatform.kernel.notice import NoticeToken, make_token
 from rtbplatform.kernel.snapshot import ExchangeView
 from rtbplatform.kernel.stream import DebitLine
@@ -24,7 +24,6 @@ def notice_urls(
     request_id: str,
     exchange: ExchangeView,
     auction: ImpAuction,
-    winner: Winner,
     debit_id: bytes,
     lines: Sequence[DebitLine],
     expires_ms: int,
@@ -50,7 +49,7 @@ def notice_urls(
             expires_ms,
         ),
     )
-    base = base_url.rstrip("/") + "/notice/"
+    base = base_url.rstrip("/") + "/n/"
     price = "p=${AUCTION_PRICE}"
     return NoticeUrls(
         f"{base}win?t={token}&{price}",
