@@ -1,0 +1,80 @@
+"""What a message of the treasury does to the book, the demand and the stream. Plain decisions; mail may be lost,
+repeated, stale (R4), and nothing here believes it further than that."""
+
+from __future__ import annotations
+
+import logging
+
+from bidder.banker.book import LeaseBook, Verdict
+from bidder.banker.demand import Demand
+from bidder.banker.group import Group
+from bidder.banker.shipping import Shipping
+from rtbplatform.kernel.wire import Cursor, Grant, Inquire, Recall, Refuse, ToBanker
+
+log = logging.getLogger(__name__)
+
+
+class Mail:
+    """The live incarnation's mail."""
+
+    def __init__(
+        self,
+        incarnation: bytes,
+        group: Group,
+        book: LeaseBook,
+        demand: Demand,
+        shipping: Shipping,
+    ) -> None:
+        self._incarnation = incarnation
+        self._group = group
+        self._book = book
+        self._demand = demand
+        self._shipping = shipping
+        self.is_fenced = False
+        """The treasury has ended this incarnation: this process must not go on with it."""
+        self.verdicts = dict.fromkeys(Verdict, 0)
+        self.refusals: dict[str, int] = {}
+
+    def receive(self, message: ToBanker, boot_ms: int, wall_ms: int) -> None:
+        """One message. What it changes becomes durable with the next group commit."""
+        if isinstance(message, Grant):
+            self._grant(message, boot_ms, wall_ms)
+        elif isinstance(message, Refuse):
+            self._refuse(message, boot_ms)
+        elif isinstance(message, Recall):
+            self._group.lease_changes(self._book.recall(message.leases), wall_ms)
+        elif isinstance(message, Inquire):
+            self._group.lease_changes(self._book.inquire(message.leases), wall_ms)
+        elif message.incarnation == self._incarnation:
+            self._cursor(message, boot_ms)
+
+    def _grant(self, message: Grant, boot_ms: int, wall_ms: int) -> None:
+        lease = message.lease
+        first_sent_ms = self._demand.first_sent_ms(lease.request_no)
+        verdict, changes = self._book.accept(lease, first_sent_ms, boot_ms)
+        self.verdicts[verdict] += 1
+        if verdict in {Verdict.ACCEPTED, Verdict.TOMBSTONED}:
+            self._demand.answered(lease.campaign, lease.request_no)
+        self._group.lease_changes(changes, wall_ms)
+
+    def _refuse(self, message: Refuse, boot_ms: int) -> None:
+        if not self._demand.refused(
+            message.campaign, message.request_no, message.retry_ms, boot_ms
+        ):
+            return
+        self.refusals[message.reason] = self.refusals.get(message.reason, 0) + 1
+        if message.reason == "unregistered":
+            self._shipping.registered = self._demand.enabled = False
+        elif message.reason == "fenced":
+            self.is_fenced = True
+
+    def _cursor(self, message: Cursor, boot_ms: int) -> None:
+        if message.settled_seq > self._group.durable_seq:
+            # It would let rows go that nobody has. Old or forged mail cannot say so: a person must look.
+            log.error("the treasury claims to have settled more than this stream has: ignored")
+            return
+        if message.state == "stopped" and self._shipping.state != "stopped":
+            log.error("ALARM: the treasury has stopped this stream: a person must look")
+        self._shipping.cursor(message.settled_seq, message.state, boot_ms)
+        self._demand.enabled = message.state == "open"
+        self.is_fenced |= message.state == "closed"
