@@ -37,8 +37,10 @@ class Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._received = 0
+        self._header_bytes = 0
         self._head_done = False
         self._complete = False
+        self._reusable = False
         self._sized = False
         self._encoding = ""
         self._chunks: list[bytes] = []
@@ -94,6 +96,9 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > HEADER_BYTES_MAX:
+            raise _LongHeaderError
         name = name.lower()
         if name == b"content-length":
             self._sized = True
@@ -120,6 +125,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._head_done:  # an interim answer (1xx) is not the answer
             self._complete = True
+            # Asked here, because the parser has forgotten the header when feed_data returns.
+            self._reusable = bool(self._parser.should_keep_alive())
 
     # Ours.
 
@@ -135,9 +142,13 @@ class Connection(asyncio.Protocol):
             if isinstance(cause, _TooLargeError):
                 self._fail(f"answer above {self._pool.body_bytes_max} bytes")
                 return
+            if isinstance(cause, _LongHeaderError):
+                self._fail(f"header above {HEADER_BYTES_MAX} bytes")
+                return
             if not isinstance(cause, _SurplusError):
                 raise
-        if not self._head_done and self._received > HEADER_BYTES_MAX:
+        # A single header line that does not end is not reported by the parser until it does.
+        if not self._head_done and self._received > 2 * HEADER_BYTES_MAX:
             self._fail(f"header above {HEADER_BYTES_MAX} bytes")
         elif self._complete:
             self._finish()
@@ -145,7 +156,7 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         call, self.call = self.call, None
         assert call is not None
-        reusable = bool(self._parser.should_keep_alive())
+        reusable = self._reusable
         if not call.outcome:
             self._answer(call)
         self.served += 1
@@ -182,6 +193,10 @@ class Connection(asyncio.Protocol):
 
 class _TooLargeError(Exception):
     """Raised into the parser: the answer is above the limit."""
+
+
+class _LongHeaderError(Exception):
+    """Raised into the parser: the header is above the limit."""
 
 
 class _SurplusError(Exception):

@@ -1,0 +1,34 @@
+"""What bidder tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.bidder.servers import RedisServer
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest_asyncio.fixture
+async def redis_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture
+def until() -> Until:
+    """Waits for a condition, five seconds at most."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - conditions of other processes have no event
+                await asyncio.sleep(0.005)
+
+    return wait
