@@ -5,34 +5,16 @@ Own bids come from an index that has matched them already: only their money is c
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import msgspec
-
 from bidder.auction.bid import Bid
 from bidder.auction.content import content_loss
-from bidder.demand.context import BidContext
+from bidder.auction.scene import Scene
 from bidder.demand.standing import standing
-from bidder.market import Market
 from bidder.openrtb.codes import Loss
 from bidder.openrtb.model import BidRequest, Deal, Imp
 from bidder.openrtb.names import domain_and_parents
 from rtbplatform.kernel.money import cost_micros
 
 WANTED_MAX = 64
-
-
-class Scene(msgspec.Struct):
-    """What all checks and prices of one request's auction look at."""
-
-    request: BidRequest
-    market: Market
-    context: BidContext
-    currency: str
-    """The answer's."""
-    increment_cpm_micros: int
-    tie_key: bytes
-    excluded_campaigns: Collection[int]
 
 
 def check(bid: Bid, scene: Scene) -> int:
@@ -46,12 +28,12 @@ def check(bid: Bid, scene: Scene) -> int:
     imp = scene.request.imp[bid.imp]
     if bid.dsp:
         loss = _campaign_loss(bid, scene) or _seat_loss(bid, scene.request, imp)
-        loss = (
-            loss or _price_loss(bid, scene) or content_loss(bid, scene.request, imp, scene.market)
-        )
+        loss = loss or _price_loss(bid, scene) or content_loss(bid, imp, scene)
         if loss:
             return loss
-    ranked = scene.market.fx.cpm(bid.price_cpm_micros, bid.currency, scene.currency)
+    ranked: int | None = bid.price_cpm_micros
+    if bid.currency != scene.currency:
+        ranked = scene.market.fx.cpm(bid.price_cpm_micros, bid.currency, scene.currency)
     if ranked is None:
         bid.detail = f"no rate from {bid.currency} to {scene.currency}"
         return Loss.PRICE
@@ -117,6 +99,10 @@ def _price_loss(bid: Bid, scene: Scene) -> int:
 def _floor_loss(bid: Bid, imp: Imp, scene: Scene) -> int:
     """Compared in the floor's currency, so that a bid just at a floor in its own currency is never lost to rounding."""
     floor, currency = floor_of(bid, imp)
+    if bid.currency == currency == scene.currency:
+        if bid.price_cpm_micros >= floor:
+            return 0
+        return Loss.BELOW_DEAL_FLOOR if bid.deal else Loss.BELOW_FLOOR
     if not floor:
         return 0
     price = scene.market.fx.cpm(bid.price_cpm_micros, bid.currency, currency)
@@ -138,7 +124,8 @@ def _funds_loss(bid: Bid, imp: Imp, scene: Scene) -> int:
         if rate is None:
             bid.detail = f"no rate from {bid.currency} to {campaign.currency}"
             return Loss.PRICE
-    bid.cost_max_micros = cost_micros(bid.price_cpm_micros, imp.multiplier, rate)
+    if bid.dsp:
+        bid.cost_max_micros = cost_micros(bid.price_cpm_micros, imp.multiplier, rate)
     if campaign.id in scene.excluded_campaigns:
         return Loss.BUDGET_EXHAUSTED
     context = scene.context

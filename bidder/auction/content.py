@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from bidder.auction.bid import Bid
-from bidder.market import Market
+from bidder.auction.scene import Scene
 from bidder.openrtb.answer import DspBid
 from bidder.openrtb.codes import Loss
 from bidder.openrtb.fit import (
@@ -29,8 +30,9 @@ _INSECURE = re.compile(
 )
 
 
-def content_loss(bid: Bid, request: BidRequest, imp: Imp, market: Market) -> int:
+def content_loss(bid: Bid, imp: Imp, scene: Scene) -> int:
     """0 = allowed, else the loss."""
+    request, market = scene.request, scene.market
     raw = bid.raw
     assert raw is not None, "a usable DSP bid keeps what it was decoded from"
     if not bid.crid:
@@ -41,7 +43,7 @@ def content_loss(bid: Bid, request: BidRequest, imp: Imp, market: Market) -> int
         bid.detail = "the campaign has registered creatives, and this is none of them"
         return Loss.CREATIVE_PENDING
     return (
-        _advertiser_loss(bid, request)
+        _advertiser_loss(bid, scene.blocked_domains)
         or _category_loss(bid, request)
         or _app_loss(raw, request)
         or _language_loss(raw, request)
@@ -50,18 +52,22 @@ def content_loss(bid: Bid, request: BidRequest, imp: Imp, market: Market) -> int
     )
 
 
-def _advertiser_loss(bid: Bid, request: BidRequest) -> int:
+def _advertiser_loss(bid: Bid, blocked: frozenset[str]) -> int:
     for domain in bid.adomain:
-        if not _DOMAIN.fullmatch(domain):
+        if not _is_domain(domain):
             return Loss.INVALID_DOMAIN
-    if not request.badv:
+    if not blocked:
         return 0
-    blocked = {domain.lower() for domain in request.badv}
     own = [bid.campaign.domain] if bid.campaign and bid.campaign.domain else []
     for domain in [*bid.adomain, *own]:
-        if blocked.intersection(domain_and_parents(domain)):
+        if not blocked.isdisjoint(domain_and_parents(domain)):
             return Loss.ADVERTISER_EXCLUDED
     return 0
+
+
+@lru_cache(maxsize=32_768)
+def _is_domain(text: str) -> bool:
+    return _DOMAIN.fullmatch(text) is not None
 
 
 def _category_loss(bid: Bid, request: BidRequest) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bidder.auction.bid import Bid, Winner
-from bidder.auction.checks import Scene, floor_of
+from bidder.auction.checks import floor_of
+from bidder.auction.scene import Scene
 from bidder.openrtb.model import Imp
 from rtbplatform.kernel.money import cost_micros
 

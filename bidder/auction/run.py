@@ -10,13 +10,15 @@ from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 from bidder.auction.bid import AuctionResult, Bid, ImpAuction
-from bidder.auction.checks import Scene, check
+from bidder.auction.checks import check
 from bidder.auction.pricing import price
+from bidder.auction.scene import Scene
 from bidder.auction.separation import Taken
 from bidder.demand.context import BidContext
 from bidder.market import Market
 from bidder.openrtb.codes import Loss
 from bidder.openrtb.model import BidRequest
+from bidder.openrtb.names import lowered
 from rtbplatform.kernel.snapshot import ExchangeView
 
 
@@ -38,6 +40,7 @@ def run_auction(
         exchange.increment_cpm_micros,
         tie_key,
         excluded_campaigns,
+        frozenset(lowered(request.badv)) if request.badv else frozenset(),
     )
     result = AuctionResult(
         scene.currency,

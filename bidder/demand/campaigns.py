@@ -7,18 +7,19 @@ Time: 3-10 us with hundreds of campaigns, and it grows with matches, not with ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 
 from bidder.auction.bid import Bid
 from bidder.auction.fx import FxTable
-from bidder.demand.catalogue import Catalogue, Entry
+from bidder.demand.catalogue import Catalogue
 from bidder.demand.context import BidContext
 from bidder.demand.standing import request_seed, standing
-from bidder.openrtb.fit import MTYPE_OF_FORMAT, apis_loss, size_fits, stream_loss
+from bidder.openrtb.fit import apis_loss, size_fits, stream_loss, takes_other_sizes
 from bidder.openrtb.model import BidRequest, Imp
 from rtbplatform.kernel.money import cost_micros
 from rtbplatform.kernel.snapshot import CampaignView, CreativeView
 
-BIDS_PER_IMP_MAX = 12
+BIDS_PER_IMP_MAX = 8
 BIDS_PER_ADVERTISER_MAX = 3
 """An advertiser's bids never raise each other's price: some are enough, should the best turn out unfundable."""
 WANTED_MAX = 64
@@ -57,20 +58,30 @@ class OwnDemand:
         bids: list[Bid] = []
         decided: set[int] = set()
         per_advertiser: dict[int, int] = {}
+        banner, entries, fundable = offered.banner, catalogue.entries, context.fundable
+        exact = banner is not None and not takes_other_sizes(offered, banner)
         for place in catalogue.order.walk(bitmap, seed):
-            entry = catalogue.entries[place]
+            entry = entries[place]
             campaign = entry.campaign
             already = per_advertiser.get(campaign.advertiser, 0)
             if campaign.id in decided or already >= BIDS_PER_ADVERTISER_MAX:
                 continue
-            if not _fits(entry.creative, offered, request):
+            if not (exact and entry.plain) and not _fits(entry.creative, offered, request):
                 continue  # another creative of the campaign may
             decided.add(campaign.id)
-            if standing(campaign, context, seed, participation) or not _funded(
-                campaign, offered, context
-            ):
+            if standing(campaign, context, seed, participation):
                 continue
-            bids.append(_bid(entry, imp))
+            cost = entry.prototype.cost_max_micros
+            if offered.multiplier is not None:
+                cost = cost_micros(campaign.bid_cpm_micros, offered.multiplier)
+            if fundable.get(campaign.id, 0) < cost:
+                if len(context.wanted) < WANTED_MAX:
+                    context.wanted[campaign.id] = (campaign.advertiser, cost)
+                continue
+            bid = copy(entry.prototype)
+            bid.imp = imp
+            bid.cost_max_micros = cost
+            bids.append(bid)
             if len(bids) == BIDS_PER_IMP_MAX:
                 break
             per_advertiser[campaign.advertiser] = already + 1
@@ -122,34 +133,4 @@ def _fits(creative: CreativeView, imp: Imp, request: BidRequest) -> bool:
         return creative.format == "native"
     return not stream_loss(
         stream, creative.mimes, creative.duration_s, creative.protocols, creative.apis
-    )
-
-
-def _funded(campaign: CampaignView, imp: Imp, context: BidContext) -> bool:
-    cost = cost_micros(campaign.bid_cpm_micros, imp.multiplier)
-    if context.fundable.get(campaign.id, 0) >= cost:
-        return True
-    if len(context.wanted) < WANTED_MAX:
-        context.wanted[campaign.id] = (campaign.advertiser, cost)
-    return False
-
-
-def _bid(entry: Entry, imp: int) -> Bid:
-    campaign, creative = entry.campaign, entry.creative
-    return Bid(
-        bid_id=entry.bid_id,
-        imp=imp,
-        price_cpm_micros=campaign.bid_cpm_micros,
-        currency=campaign.currency,
-        seat=entry.seat,
-        campaign=campaign,
-        creative=creative,
-        crid=creative.crid,
-        cid=entry.cid,
-        adomain=creative.adomain,
-        cat=entry.categories,
-        attr=creative.attributes,
-        w=creative.width,
-        h=creative.height,
-        mtype=MTYPE_OF_FORMAT.get(creative.format, 1),
     )

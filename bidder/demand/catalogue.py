@@ -6,22 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from bidder.auction.bid import Bid
 from bidder.auction.fx import FxTable
 from bidder.demand.index import Dimension, PriceOrder, Trait
+from bidder.openrtb.fit import MTYPE_OF_FORMAT, takes_other_sizes
 from bidder.openrtb.model import BidRequest, Imp
-from bidder.openrtb.names import category_and_parent, domain_and_parents, with_parents
+from bidder.openrtb.names import category_and_parent, domain_and_parents, lowered, with_parents
+from rtbplatform.kernel.money import cost_micros
 from rtbplatform.kernel.snapshot import CampaignView, CreativeView
 
 
 class Entry(msgspec.Struct, frozen=True, eq=False):
-    """One creative of one own campaign, with what its bids say precomputed."""
+    """One creative of one own campaign. `prototype` is its bid for the first imp: copying it costs a tenth of building
+    one."""
 
     campaign: CampaignView
     creative: CreativeView
-    bid_id: str
-    cid: str
-    seat: str
-    categories: list[str]
+    prototype: Bid
+    plain: bool
+    """A banner that fits wherever its size does."""
 
 
 class Catalogue:
@@ -59,9 +62,9 @@ class Catalogue:
         traits = self._traits
         domains = [name for one in _domains(entry) for name in domain_and_parents(one)]
         traits["domain"].add(bit, domains)
-        traits["category"].add(bit, with_parents(entry.categories))
+        traits["category"].add(bit, with_parents(entry.prototype.cat))
         traits["attribute"].add(bit, creative.attributes)
-        traits["seat"].add(bit, [entry.seat])
+        traits["seat"].add(bit, [entry.prototype.seat])
         if creative.format == "banner":
             traits["size"].add(bit, [(creative.width, creative.height)])
         self._formats[creative.format] = self._formats.get(creative.format, 0) | bit
@@ -87,7 +90,7 @@ class Catalogue:
         traits = self._traits
         blocked = traits["category"].having(request.bcat) if request.bcat else 0
         if request.badv:
-            blocked |= traits["domain"].having([domain.lower() for domain in request.badv])
+            blocked |= traits["domain"].having(lowered(request.badv))
         if request.bseat:
             blocked |= traits["seat"].having(request.bseat)
         allowed = ~blocked
@@ -106,7 +109,7 @@ class Catalogue:
         banner = imp.banner
         if banner is not None:
             # Flexible and full-screen sizes are compared one by one, later.
-            flexible = imp.instl == 1 or len(banner.format) > len(banner.sizes)
+            flexible = takes_other_sizes(imp, banner)
             fitting = (
                 self._formats["banner"] if flexible else self._traits["size"].having(banner.sizes)
             )
@@ -135,14 +138,28 @@ _DIMENSIONS = {
 
 
 def _entry(campaign: CampaignView, creative: CreativeView) -> Entry:
-    return Entry(
-        campaign,
-        creative,
-        f"{campaign.id}-{creative.id}",
-        str(campaign.id),
-        str(campaign.advertiser),
-        sorted({*campaign.categories, *creative.categories}),
+    prototype = Bid(
+        bid_id=f"{campaign.id}-{creative.id}",
+        imp=0,
+        price_cpm_micros=campaign.bid_cpm_micros,
+        currency=campaign.currency,
+        seat=str(campaign.advertiser),
+        campaign=campaign,
+        creative=creative,
+        crid=creative.crid,
+        cid=str(campaign.id),
+        adomain=creative.adomain,
+        cat=sorted({*campaign.categories, *creative.categories}),
+        attr=creative.attributes,
+        w=creative.width,
+        h=creative.height,
+        mtype=MTYPE_OF_FORMAT.get(creative.format, 1),
+        cost_max_micros=cost_micros(campaign.bid_cpm_micros),
     )
+    plain = creative.format == "banner" and not (
+        creative.mimes or creative.apis or creative.language
+    )
+    return Entry(campaign, creative, prototype, plain)
 
 
 def _domains(entry: Entry) -> set[str]:

@@ -63,9 +63,8 @@ class Trait:
     def having(self, values: Sequence[str | int | tuple[int, int]]) -> int:
         """All with any of these values."""
         found = 0
-        if self._having:
-            for value in values:
-                found |= self._having.get(value, 0)
+        for value in self._having.keys() & values:
+            found |= self._having[value]
         return found
 
 

@@ -26,6 +26,11 @@ def size_fits(banner: Banner, instl: int, device: Device | None, w: int, h: int)
     return (banner.wmin or 0) <= w <= largest_w and (banner.hmin or 0) <= h <= largest_h
 
 
+def takes_other_sizes(imp: Imp, banner: Banner) -> bool:
+    """Whether sizes besides the fixed ones may fit."""
+    return imp.instl == 1 or any(size.wratio for size in banner.format)
+
+
 def stream_loss(
     stream: Video | Audio,
     mimes: Sequence[str],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 
-def domain_and_parents(domain: str) -> list[str]:
-    """news.example.com -> [news.example.com, example.com]; a bare top-level name is kept alone."""
+@lru_cache(maxsize=32_768)
+def domain_and_parents(domain: str) -> tuple[str, ...]:
+    """news.example.com -> (news.example.com, example.com); a bare top-level name is kept alone."""
     names: list[str] = []
     rest = domain.lower().strip(".")
     while rest and ("." in rest or not names):
         names.append(rest)
         rest = rest.partition(".")[2]
-    return names
+    return tuple(names)
 
 
 def category_and_parent(category: str) -> tuple[str, ...]:
@@ -23,3 +25,8 @@ def category_and_parent(category: str) -> tuple[str, ...]:
 
 def with_parents(categories: Iterable[str]) -> set[str]:
     return {name for category in categories for name in category_and_parent(category)}
+
+
+def lowered(names: Sequence[str]) -> list[str]:
+    """All in lower case, in one go: block lists have hundreds of entries."""
+    return "\n".join(names).lower().split("\n")

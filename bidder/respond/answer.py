@@ -7,10 +7,10 @@ Time: 5-8 us per winner.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from bidder.auction.bid import AuctionResult, Bid, ImpAuction, Winner
 from bidder.openrtb.fit import FORMAT_OF_MTYPE
@@ -18,13 +18,14 @@ from bidder.openrtb.model import BidRequest
 from bidder.respond.macros import replace, winner_values
 from bidder.respond.notice_urls import notice_urls
 from rtbplatform.kernel.keys import sign_answer
+from rtbplatform.kernel.money import format_micros
 from rtbplatform.kernel.snapshot import ExchangeView
 from rtbplatform.kernel.stream import DebitLine
 
 EXPIRY_S = {"banner": 60, "audio": 1800, "native": 600, "video": 1800}
 APP_BANNER_EXPIRY_S = 300
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode = msgspec.json.Encoder().encode
 
 
 def build_answer(
@@ -84,11 +85,14 @@ def _bid(
     raw = bid.raw
     own_markup = creative.markup if creative is not None else ""
     markup = raw.adm if raw is not None else own_markup
+    if "AUCTION_" in markup:
+        markup = replace(markup, winner_values(request, auction.imp, winner, now_ms))
     answer: dict[str, Any] = {
         "id": f"{debit_id.hex() or request.id}-{auction.imp}",
         "impid": auction.imp_id,
-        "price": price_of(winner.clearing_cpm_micros),
-        "adm": replace(markup, winner_values(request, auction.imp, winner, now_ms)),
+        # Micros as they are: a number that a float never touched.
+        "price": Raw(format_micros(winner.clearing_cpm_micros).encode()),
+        "adm": markup,
         "crid": bid.crid,
         "cid": bid.cid,
         "adomain": bid.adomain,
@@ -108,12 +112,6 @@ def _bid(
 _COPIED = ("adid", "bundle", "dur", "protocol", "apis", "language", "langb")
 
 """What the exchange may want to know of a DSP's creative and we have no part in."""
-
-
-def price_of(cpm_micros: int) -> Decimal:
-    """The exact decimal of a CPM in micros, without trailing zeros or an exponent."""
-    text = f"{cpm_micros // 1_000_000}.{cpm_micros % 1_000_000:06d}".rstrip("0")
-    return Decimal(text.rstrip("."))
 
 
 def expiry_s(bid: Bid, request: BidRequest, imp: int) -> int:
