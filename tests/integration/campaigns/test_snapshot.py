@@ -14,7 +14,7 @@ from django.utils import timezone
 from psycopg import connect
 from redis import Redis
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Dsp
 from campaigns.policy import SYSTEM
 from campaigns.services.budget_change import budget_change
 from campaigns.services.campaign_status import campaign_pause, campaign_resume
@@ -116,6 +116,14 @@ class TestContent:
         )
         view = built().dsps[0]
         assert (view.auth_header, view.auth_value) == ("X-Token", "t")
+
+    def test_a_credential_that_cannot_be_opened_harms_its_dsp_only(
+        self, cast: SimpleNamespace
+    ) -> None:
+        for slug in ("lost", "kept"):
+            dsp_create(actor=SYSTEM, slug=slug, name=slug, seat=slug, endpoint="http://d/bid")
+        Dsp.objects.filter(slug="lost").update(auth_value_sealed=bytes(40))
+        assert [view.slug for view in built().dsps] == ["kept"]
 
     def test_a_block_that_has_expired_is_out(self, cast: SimpleNamespace) -> None:
         past = timezone.now() - timedelta(minutes=1)
