@@ -60,12 +60,14 @@ INSTALLED_APPS = [
     "pgtrigger",
     "pghistory",
     "rtbplatform.outbox",
+    "rtbplatform.console",
     "campaigns",
     "fraud",
     "billing.ledger",
     "billing.escrow",
     "billing.settlement",
     "billing.audit",
+    "billing.console",
     "rtbplatform.demo",
 ]
 

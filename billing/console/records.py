@@ -1,24 +1,15 @@
-"""The auction records behind a ledger entry or a request id, decoded from the chunks as they were committed."""
+"""The debits behind a ledger entry, decoded from the chunks as they were committed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from billing.audit.models import AuditChunk
-from rtbplatform.kernel.events import STAGES, AuctionEvent, NoticeEvent, decode_event
-from rtbplatform.kernel.ids import hash64
-from rtbplatform.kernel.stream import (
-    AuctionEntry,
-    DebitLine,
-    Entry,
-    NoticeEntry,
-    OutcomeEntry,
-    chunk_entries,
-)
+from rtbplatform.kernel.events import decode_event
+from rtbplatform.kernel.stream import AuctionEntry, Entry, OutcomeEntry, chunk_entries
 
 CHUNKS_MAX = 200
 
@@ -45,29 +36,6 @@ class DebitRow:
     what: str
 
 
-@dataclass(frozen=True)
-class Record:
-    """All that is known of one entry of one request."""
-
-    place: Located
-    at: datetime
-    event: AuctionEvent | NoticeEvent
-    lines: list[DebitLine] = field(default_factory=list)
-
-    @property
-    def is_auction(self) -> bool:
-        return isinstance(self.event, AuctionEvent)
-
-    @property
-    def stages(self) -> list[tuple[str, int]]:
-        times = self.event.stage_us if isinstance(self.event, AuctionEvent) else []
-        return list(zip(STAGES, times, strict=False))
-
-    @property
-    def debited_micros(self) -> int:
-        return sum(line.amount_micros for line in self.lines)
-
-
 def of_entry(incarnation: UUID, first_seq: int, last_seq: int) -> Iterator[Located]:
     """Everything a ledger entry was folded from, in order; at most CHUNKS_MAX chunks."""
     chunks = AuditChunk.objects.filter(
@@ -82,7 +50,9 @@ def _located(chunk: AuditChunk) -> Iterator[Located]:
         yield Located(chunk.incarnation_id, seq, chunk.committed_at, entry)
 
 
-def debits(located: Iterator[Located], campaign_id: int, day: int, exchange_id: int) -> list[DebitRow]:
+def debits(
+    located: Iterator[Located], campaign_id: int, day: int, exchange_id: int
+) -> list[DebitRow]:
     """The debits of one campaign-day on one exchange: their sum is what the ledger entry says."""
     rows: list[DebitRow] = []
     for one in located:
@@ -93,7 +63,9 @@ def debits(located: Iterator[Located], campaign_id: int, day: int, exchange_id: 
             for void in entry.void:
                 if void.exchange == exchange_id:
                     rows += [
-                        DebitRow(void.seq, one.committed_at, "", line.imp, -line.amount_micros, "void")
+                        DebitRow(
+                            void.seq, one.committed_at, "", line.imp, -line.amount_micros, "void"
+                        )
                         for line in void.lines
                         if (line.campaign, line.day) == (campaign_id, day)
                     ]
@@ -110,18 +82,3 @@ def _auction_rows(
     at = datetime.fromtimestamp(entry.at_ms / 1000, UTC)
     for line in lines:
         yield DebitRow(one.seq, at, event.request_id, line.imp, line.amount_micros, "debit")
-
-
-def of_request(request_id: str) -> list[Record]:
-    """Every auction and notice of a request id, oldest first. Ids may repeat: each is its own record."""
-    chunks = AuditChunk.objects.filter(request_hashes__contains=[hash64(request_id)])
-    found: list[Record] = []
-    for chunk in chunks.order_by("committed_at")[:CHUNKS_MAX]:
-        for one in _located(chunk):
-            if isinstance(one.entry, AuctionEntry | NoticeEntry):
-                event: Any = decode_event(one.entry.event)
-                if event.request_id == request_id:
-                    lines = one.entry.lines if isinstance(one.entry, AuctionEntry) else []
-                    at = datetime.fromtimestamp(one.entry.at_ms / 1000, UTC)
-                    found.append(Record(one, at, event, lines))
-    return found

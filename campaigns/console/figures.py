@@ -44,6 +44,15 @@ class TodayFigures:
         return int(self.budget_micros * self.elapsed)
 
     @property
+    def behind_micros(self) -> int:
+        """Less than an even day would have spent; negative when ahead."""
+        return self.ideal_micros - self.spent_micros
+
+    @property
+    def ahead_micros(self) -> int:
+        return -self.behind_micros
+
+    @property
     def left_micros(self) -> int:
         return max(0, self.budget_micros - self.spent_micros - self.out_micros)
 

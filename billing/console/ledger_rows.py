@@ -1,0 +1,111 @@
+"""Reads of the ledger for pages: entries with the balance after each, balances, and an entry's postings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet, Sum
+
+from billing.ledger.models import Account, Posting, Transaction
+from campaigns.models import Advertiser, Campaign, Exchange
+
+CREDIT = Q(amount_micros__lt=0)
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    transaction: Transaction
+    campaign_name: str
+    exchange_name: str
+    balance_micros: int
+    """The advertiser's balance after it."""
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    advertiser: Advertiser
+    balance_micros: int
+    deposited_micros: int
+    spent_micros: int
+
+
+def with_names(advertiser: Advertiser, entries: Sequence[Transaction]) -> list[EntryRow]:
+    """Call inside the advertiser's scope. Four queries, whatever the number of entries."""
+    campaigns = _names(Campaign.objects.filter(pk__in={one.campaign_id for one in entries}))
+    exchanges = _names(Exchange.objects.filter(pk__in={one.exchange_id for one in entries}))
+    balances = _balances_after(advertiser, [one.no for one in entries])
+    return [
+        EntryRow(
+            one,
+            campaigns.get(one.campaign_id or 0, ""),
+            exchanges.get(one.exchange_id or 0, ""),
+            balances[one.no],
+        )
+        for one in entries
+    ]
+
+
+def _names(rows: QuerySet[Any]) -> dict[int, str]:
+    return dict(rows.values_list("pk", "name"))
+
+
+def _balances_after(advertiser: Advertiser, numbers: Sequence[int]) -> dict[int, int]:
+    """Entries are gapless and in order, so that the balance after one is the sum up to its number."""
+    if not numbers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT no, balance FROM (
+                SELECT no, (%(before)s + sum(amount_micros) OVER (ORDER BY no))::bigint AS balance
+                FROM ledger_transaction
+                WHERE advertiser_id = %(advertiser)s AND no BETWEEN %(low)s AND %(high)s
+            ) AS running WHERE no = ANY(%(numbers)s)
+            """,
+            {
+                "before": _balance_before(advertiser, min(numbers)),
+                "advertiser": advertiser.pk,
+                "low": min(numbers),
+                "high": max(numbers),
+                "numbers": list(numbers),
+            },
+        )
+        return dict(cursor.fetchall())
+
+
+def _balance_before(advertiser: Advertiser, number: int) -> int:
+    rows = Transaction.objects.filter(advertiser_id=advertiser.pk, no__lt=number)
+    return int(rows.aggregate(total=Sum("amount_micros"))["total"] or 0)
+
+
+def balances(advertisers: Sequence[Advertiser]) -> list[BalanceRow]:
+    """Folds of each prepaid account's postings: a credit is money that the advertiser has with us."""
+    accounts = Account.objects.filter(
+        kind=Account.Kind.PREPAID, advertiser_id__in=[one.pk for one in advertisers]
+    )
+    sums = {
+        row["account__advertiser_id"]: row
+        for row in Posting.objects.filter(account__in=accounts)
+        .values("account__advertiser_id")
+        .annotate(
+            credit=Sum("amount_micros", filter=CREDIT),
+            debit=Sum("amount_micros", filter=~CREDIT),
+        )
+    }
+    return [_balance(one, sums.get(one.pk, {})) for one in advertisers]
+
+
+def _balance(advertiser: Advertiser, sums: dict[str, int | None]) -> BalanceRow:
+    deposited, spent = -int(sums.get("credit") or 0), int(sums.get("debit") or 0)
+    return BalanceRow(advertiser, deposited - spent, deposited, spent)
+
+
+def postings(entry: Transaction) -> list[Posting]:
+    return list(
+        Posting.objects.filter(
+            advertiser_id=entry.advertiser_id, transaction_no=entry.no
+        ).select_related("account")
+    )

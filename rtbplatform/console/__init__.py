@@ -1,0 +1,1 @@
+"""What the console's pages share, and the operator's live pages."""
