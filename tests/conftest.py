@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+import msgspec
 import pytest
+import redis as redis_client
+from django.conf import settings as django_settings
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 _TRUNCATE = 32  # bit of pg_trigger.tgtype
+_LAST_DATABASE = 15
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each test process has a Redis database of its own, as it has a Postgres database."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    number = 1 + int(worker.removeprefix("gw")) % (_LAST_DATABASE - 1) if worker else _LAST_DATABASE
+    url = _with_database(django_settings.PLATFORM.redis_url, number)
+    os.environ["REDIS_URL"] = url
+    django_settings.PLATFORM = msgspec.structs.replace(django_settings.PLATFORM, redis_url=url)
+    django_settings.CACHES["default"]["LOCATION"] = url
+
+
+def _with_database(url: str, number: int) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        query = urlencode({**parse_qs(parts.query), "db": number}, doseq=True)
+        return urlunsplit(parts._replace(query=query))
+    return urlunsplit(parts._replace(path=f"/{number}"))
+
+
+@pytest.fixture
+def redis() -> Iterator[redis_client.Redis]:
+    """The test server's Redis, this process's database, empty."""
+    client = redis_client.Redis.from_url(django_settings.PLATFORM.redis_url)
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def find_differences(calendar: BudgetCalendar, now_ms: int, lead_ms: int) -> lis
 
 
 _DIFFERENCES = """
-    SELECT * FROM (
+    SELECT asked.* FROM (
         SELECT c.advertiser_id, c.id, z.day, c.currency, z.starts_ms, z.ends_ms, c.daily_budget_micros,
             c.total_budget_micros, c.budget_version,
             (c.status = 'active' AND a.is_active AND NOT a.killed AND c.currency = a.currency
