@@ -93,7 +93,7 @@ def _drop(tree: Any, message: str) -> int:
         parent = parent[step]
     value = parent[steps[-1]]
     # JSON has one kind of number: 300.0 is an integer to whoever wrote it.
-    if isinstance(value, Decimal) and "`int`" in message and _is_whole(value):
+    if isinstance(value, Decimal) and "`int" in message and _is_whole(value):
         parent[steps[-1]] = int(value)
         return 0
     pattern = re.sub(r"\[\d+\]", "[]", place.removeprefix("."))
