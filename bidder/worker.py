@@ -135,7 +135,7 @@ class Worker:
             "rtb_snapshot_version": self.snapshots.version,
             "rtb_in_flight": self.pipeline.in_flight,
             "rtb_loop_lag_ms": lag_s * 1000,
-            "rtb_redis_connected": self.link.connected,
+            "rtb_redis_connected": float(self.link.connected),
             **self.gateway.gauges(),
         }
         message = self.metrics.message()

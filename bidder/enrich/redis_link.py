@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -102,18 +102,17 @@ class RedisLink(asyncio.Protocol):
         self._outstanding += batch.missing
 
     def _flush(self) -> None:
-        if self._out and self._transport is not None:
+        if self._out and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._reader = hiredis.Reader()
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         if self._address.greeting_replies:
-            transport.write(self._address.greeting)
+            self._transport.write(self._address.greeting)
             self._pending.append(_Batch(self._address.greeting_replies, None))
             self._outstanding += self._address.greeting_replies
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import zlib
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
@@ -49,8 +49,11 @@ class Connection(asyncio.Protocol):
     # What the pool calls.
 
     def send(self, call: Call) -> None:
-        """Asks. The connection must be idle."""
-        assert self._transport is not None
+        """Asks. The connection must be idle; one that is just closing counts as one that the DSP has closed."""
+        if self._transport is None or self._transport.is_closing():
+            if not self._pool.retry(call, reused=True):
+                call.failed("connection closed")
+            return
         self.call = call
         call.sent = True
         self.sent_s = perf_counter()
@@ -63,8 +66,7 @@ class Connection(asyncio.Protocol):
     # What the event loop calls. An exception that left here would close the connection without a cause.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
         try:

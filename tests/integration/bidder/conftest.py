@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from tests.integration.bidder.servers import RedisServer
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the bidder runs on: its transports differ from asyncio's in ways that matter here."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest_asyncio.fixture

@@ -37,7 +37,8 @@ class DspServer:
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # uvloop raises RuntimeError for a write after the other side has closed.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, RuntimeError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
