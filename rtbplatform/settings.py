@@ -213,7 +213,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "PAGE_SIZE": 100,
+    "EXCEPTION_HANDLER": "campaigns.api.problems.handle",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "100/s", "tokens": "10/m"},
 }
+REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}  # campaigns.services.api_token sets the end
 SPECTACULAR_SETTINGS = {
     "TITLE": "RTB platform API",
     "VERSION": "1",

@@ -22,7 +22,7 @@
     const money = new Intl.NumberFormat(undefined, { style: "currency", currency: data.unit, maximumFractionDigits: 2 });
     const short = new Intl.NumberFormat(undefined, { style: "currency", currency: data.unit, notation: "compact", maximumFractionDigits: 2 });
     const rehearsal = data.until - data.x[0] < 7200;
-    const clock = new Intl.DateTimeFormat(undefined, { timeZone: data.tz, hour: "2-digit", minute: "2-digit", ...(rehearsal && { second: "2-digit" }) });
+    const clock = new Intl.DateTimeFormat(undefined, { timeZone: data.tz, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(rehearsal && { second: "2-digit" }) });
     const axis = { stroke: colour(box, "--text-3"), grid: { stroke: colour(box, "--grid"), width: 1 }, ticks: { show: false },
                    font: `12px ${getComputedStyle(box).fontFamily}` };
     const tip = document.createElement("div");
@@ -32,10 +32,11 @@
       width: box.clientWidth - 8,
       height: box.clientHeight - 12,
       legend: { show: false },
+      tzDate: (s) => uPlot.tzDate(new Date(s * 1000), data.tz),
       cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { range: () => [data.x[0], data.until] }, y: { range: (_, low, high) => [0, Math.max(high * 1.06, 0.01)] } },
       axes: [
-        { ...axis, space: 64, values: (_, ticks) => ticks.map((s) => clock.format(s * 1000)) },
+        { ...axis, size: 32, space: 64, values: (_, ticks) => ticks.map((s) => clock.format(s * 1000)) },
         { ...axis, size: 62, space: 44, values: (_, ticks) => ticks.map((value) => short.format(value)) },
       ],
       series: [{}, ...data.series.map((one) => ({ label: one.label, ...STYLES[one.kind](box) }))],

@@ -16,6 +16,7 @@ from rtbplatform.console import amounts, navigation
 from rtbplatform.console.lists import Sorting
 
 register = template.Library()
+SHORT_ROWS = 3
 
 TONES = {
     **dict.fromkeys(
@@ -104,6 +105,12 @@ def when(value: dt.datetime | None, zone: str = "UTC", seconds: bool = False) ->
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), zone, text)
 
 
+@register.simple_tag
+def when_date(value: dt.datetime, zone: str) -> str:
+    """The day of a moment in a zone."""
+    return value.astimezone(ZoneInfo(zone)).date().isoformat()
+
+
 @register.filter
 def is_check(field: BoundField) -> bool:
     return isinstance(field.field.widget, forms.CheckboxInput)
@@ -144,7 +151,9 @@ def affix_of(field: BoundField, currency: str) -> str:
 @register.filter
 def width_of(field: BoundField) -> str:
     """Long texts take the whole row of a form's grid."""
-    return "full" if isinstance(field.field.widget, forms.Textarea) else ""
+    widget = field.field.widget
+    is_long = isinstance(widget, forms.Textarea) and int(widget.attrs.get("rows", 10)) > SHORT_ROWS
+    return "full" if is_long else ""
 
 
 @register.filter
