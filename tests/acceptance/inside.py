@@ -15,6 +15,7 @@ import django
 
 django.setup()
 
+from billing.audit.find import find_request  # noqa: E402
 from campaigns.models import Advertiser  # noqa: E402 - models need django.setup()
 from campaigns.policy import SYSTEM  # noqa: E402
 from campaigns.services.budget_change import budget_change  # noqa: E402
@@ -68,7 +69,23 @@ def pause(asked: dict[str, Any]) -> bool:
     return True
 
 
+def audit(request_ids: list[str]) -> dict[str, int]:
+    """How many bids audit_find's service finds for each request; those that it does not find are missing.
+
+    Raises AssertionError where the proof does not hold, or a debit has no outcome.
+    """
+    bids: dict[str, int] = {}
+    for request_id in request_ids:
+        for found in find_request(request_id):
+            assert found.proof.hash_verifies, f"{request_id}: the proof does not hold"
+            assert found.outcome != "unreported", f"{request_id}: no outcome"
+            count = sum(len(imp.get("bids", [])) for imp in found.event.get("imps", []))
+            bids[request_id] = bids.get(request_id, 0) + count
+    return bids
+
+
 TASKS: dict[str, Callable[[Any], Any]] = {
+    "audit": audit,
     "campaign": campaign,
     "budget": budget,
     "pause": pause,

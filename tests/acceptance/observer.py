@@ -116,6 +116,10 @@ class Observer:
         statuses = Counter(answer.status for answer in self.answers)
         if set(statuses) - {200, 204}:
             raise NotAcceptedError(f"not only 200 and 204: {dict(statuses)}")
+        reasons = Counter(
+            answer.headers.get("x-rtb-reason", "") for answer in self.answers if answer.status == 204
+        )
+        tell(f"no bids   {', '.join(f'{why}: {count}' for why, count in reasons.most_common())}")
         if not statuses[200]:
             raise NotAcceptedError("nothing was answered with a bid")
 
