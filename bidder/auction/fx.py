@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 from rtbplatform.kernel.money import MICROS, convert_cpm_micros
 from rtbplatform.kernel.snapshot import FxRate
@@ -77,5 +77,6 @@ def _positive(text: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
+    # Eighteen digits are exact for any real rate, and keep costs cheap to compute.
     usable = value.is_finite() and Decimal(1) / MICROS <= value <= MICROS
-    return value.quantize(Decimal("1E-12"), rounding=ROUND_CEILING).normalize() if usable else None
+    return _CONTEXT.plus(value) if usable else None
