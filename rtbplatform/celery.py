@@ -12,7 +12,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rtbplatform.settings")
 
-from django.conf import settings  # noqa: E402 - after the setting it needs
+from django.conf import settings
 
 MINUTE_S, HOUR_S = 60, 3600
 
