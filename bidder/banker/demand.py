@@ -143,7 +143,8 @@ class Demand:
         cold_ms = now_ms - WARM_TERMS * self._times.lease_term_ms
         if now_ms < payer.not_before_ms or payer.wanted_ms < cold_ms:
             return False
-        if standing.left_micros <= LOW_SHARE * standing.granted_micros:
+        is_low = standing.left_micros <= LOW_SHARE * standing.granted_micros
+        if is_low or standing.left_micros < payer.bid_micros:
             return True
         if standing.ends_ms - now_ms > payer.renew_ms:
             return False

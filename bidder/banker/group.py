@@ -77,7 +77,7 @@ class Group:
         self._bytes = 0
         self._fences = False
         self.requests: list[LeaseRequest] = []
-        """Lease requests that the debits of the last batch made due."""
+        """Lease requests that debits and refusals made due: to be posted, and cleared."""
 
     @property
     def is_full(self) -> bool:
@@ -98,6 +98,7 @@ class Group:
             return ipc.Refused(message.debit_id, [want.campaign for want in message.wants])
         lines, unfundable = self._book.debit(message.wants, boot_ms)
         if unfundable:
+            self._starved(message.wants, unfundable, boot_ms)
             return ipc.Refused(message.debit_id, unfundable)
         for line in lines:
             self._demand.debited(line.advertiser, line.campaign, line.amount_micros, boot_ms)
@@ -184,9 +185,7 @@ class Group:
         for campaign in self._paid:
             smallest = self._demand.smallest_micros(campaign)
             changes += self._book.seal_remainders(campaign, smallest, boot_ms)
-            request = self._demand.due(campaign, self._book.standing(campaign), boot_ms)
-            if request is not None:
-                self.requests.append(request)
+            self._ask(campaign, boot_ms)
         self._paid.clear()
         self.lease_changes(changes, wall_ms)
         self._flush_sent()
@@ -215,6 +214,18 @@ class Group:
         for outcome in void:
             self._book.void(outcome.lines)
         self._add(OutcomeEntry(self._take_sent(), list(void), unknown), 0)
+
+    def _starved(self, wants: list[ipc.Want], unfundable: list[int], boot_ms: int) -> None:
+        """A refusal is demand too: what is held here may be less than one bid."""
+        for want in wants:
+            if want.campaign in unfundable and want.amount_micros > 0:
+                self._demand.wanted(want.advertiser, want.campaign, want.amount_micros, boot_ms)
+                self._ask(want.campaign, boot_ms)
+
+    def _ask(self, campaign: int, boot_ms: int) -> None:
+        request = self._demand.due(campaign, self._book.standing(campaign), boot_ms)
+        if request is not None:
+            self.requests.append(request)
 
     def _flush_sent(self) -> None:
         if self._sent:

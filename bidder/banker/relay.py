@@ -61,6 +61,7 @@ class Stream:
         self.shipping = shipping
         self.receive = receive
         self.register_ms = -(10**12)
+        self.is_removed = False
 
     @property
     def incarnation(self) -> bytes:
@@ -92,6 +93,7 @@ class Relay:
         self._readers: dict[bytes, asyncio.Task[None]] = {}
         self._redis = connect(url)
         self._sender: asyncio.Task[None] | None = None
+        self._stopping = False
         self.is_up = False
         self.bad_mail = 0
         self.shipped_bytes = 0
@@ -106,6 +108,7 @@ class Relay:
 
     async def stop(self) -> None:
         """Ends all connections."""
+        self._stopping = True  # a library that turns a cancellation into a timeout cannot keep us here
         tasks = [*self._readers.values(), *([self._sender] if self._sender else [])]
         for task in tasks:
             task.cancel()
@@ -123,6 +126,7 @@ class Relay:
 
     def remove(self, stream: Stream) -> None:
         """A stream that is settled to its end."""
+        stream.is_removed = True
         del self._streams[stream.incarnation]
         self._readers.pop(stream.incarnation).cancel()
 
@@ -141,7 +145,7 @@ class Relay:
 
     async def _send_for_ever(self) -> None:
         backoff_s = BACKOFF_MIN_S
-        while True:
+        while not self._stopping:
             try:
                 await self._send()
                 self.is_up, backoff_s = True, BACKOFF_MIN_S
@@ -231,7 +235,7 @@ class Relay:
         client = connect(self._url)
         backoff_s = BACKOFF_MIN_S
         try:
-            while True:
+            while not (self._stopping or stream.is_removed):
                 try:
                     first = await client.blpop([mailbox], timeout=BLOCK_S)
                     more = await client.lpop(mailbox, READ_AT_ONCE) if first else None

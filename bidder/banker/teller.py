@@ -81,6 +81,7 @@ class Teller:
             self._commit_soon(self._wait_s)
             return
         self._numbers.refused += 1
+        self._post_requests()
         worker.stale.update(refused.unfundable)
         worker.write(self._mirror(worker) + ipc.frame(refused))
 
@@ -151,9 +152,7 @@ class Teller:
             )
         if batch is not None:
             self._numbers.committed(batch.chunk, self._outbox.fsync_s)
-        for request in self._group.requests:
-            self._post(request)
-        self._group.requests.clear()
+        self._post_requests()
         self._committed()
 
     def acknowledge(self, connection: int, acks: ipc.Acks) -> None:
@@ -162,6 +161,11 @@ class Teller:
         if worker is not None:
             self._spread_changes()
             worker.write(self._mirror(worker) + ipc.frame(acks))
+
+    def _post_requests(self) -> None:
+        for request in self._group.requests:
+            self._post(request)
+        self._group.requests.clear()
 
     def _commit_soon(self, wait_s: float) -> None:
         if self._group.is_full:

@@ -31,7 +31,7 @@ def request_id_of(body: bytes) -> str:
     """The id of a request that is not parsed or cannot be; empty when there is none to be found."""
     try:
         return _decode_id(body).id
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
 
 

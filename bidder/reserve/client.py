@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -126,13 +126,15 @@ class BankerClient(asyncio.Protocol):
 
     def report_sent(self, debit_id: bytes) -> None:
         """R8: all bytes of the answer were accepted by a live socket."""
-        self._sent.append(debit_id)
-        self._flush_soon()
+        if self.welcome is not None:
+            self._sent.append(debit_id)
+            self._flush_soon()
 
     def report_void(self, debit_id: bytes) -> None:
         """R8: given up before a byte was written."""
-        self._void.append(debit_id)
-        self._flush_soon()
+        if self.welcome is not None:
+            self._void.append(debit_id)
+            self._flush_soon()
 
     def want(self, advertiser: int, campaign: int, min_amount_micros: int) -> None:
         """A campaign matched and has nothing to spend here; told at most every 100 ms."""
@@ -178,13 +180,12 @@ class BankerClient(asyncio.Protocol):
         return await future
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         self._reader = ipc.FrameReader()
         self._paused = False
         self._ended.clear()
-        transport.write(ipc.frame(self._hello))
+        self._transport.write(ipc.frame(self._hello))
 
     def data_received(self, data: bytes) -> None:
         try:
