@@ -91,7 +91,7 @@ class Coordination:
     def _participation_before(self) -> dict[int, float]:
         """What an earlier treasury had come to: a restart does not begin with a slow start again."""
         known = self._redis.get(wire.PACING)
-        if known is None:
+        if not isinstance(known, bytes):
             return {}
         try:
             return msgspec.msgpack.decode(known, type=wire.Pacing).participation
