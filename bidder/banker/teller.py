@@ -67,6 +67,7 @@ class Teller:
         self._workers: dict[int, Worker] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
         self._mirror_timer: asyncio.TimerHandle | None = None
 
     def hello(self, worker: Worker, welcome: ipc.Welcome) -> None:
@@ -172,10 +173,11 @@ class Teller:
             self.flush()
         else:
             due_s = self._loop.time() + wait_s
-            if self._timer is None or self._timer.when() > due_s:
+            if self._timer is None or self._due_s > due_s:
                 if self._timer is not None:
                     self._timer.cancel()
                 self._timer = self._loop.call_at(due_s, self.flush)
+                self._due_s = due_s  # uvloop's handle of a call that is due at once has no `when`
         self._spread_changes()
 
     def _spread_changes(self) -> None:
