@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from knox.models import AuthToken
 
 from campaigns import policy
 from campaigns.models import StaffRole, User
@@ -31,12 +32,27 @@ def user_create(
 
 
 def user_set_password(*, actor: Actor, user_id: int, password: str, reason: str = "") -> User:
-    """Ends the person's sessions. Raises User.DoesNotExist, PermissionDenied, ValidationError."""
+    """Ends the person's sessions and API tokens. Raises User.DoesNotExist, PermissionDenied, ValidationError."""
     with change(actor, reason):
         policy.require(actor, Action.TEAM_EDIT)
         user = User.objects.select_for_update().get(pk=user_id)
         _set_password(user, password)
         user.save()
+        AuthToken.objects.filter(user=user).delete()
+    return user
+
+
+def user_set_active(*, actor: Actor, user_id: int, is_active: bool, reason: str = "") -> User:
+    """Who is not active is let in nowhere; their tokens are gone for good. Raises as `user_set_password`."""
+    with change(actor, reason):
+        policy.require(actor, Action.TEAM_EDIT)
+        user = User.objects.select_for_update().get(pk=user_id)
+        if user.pk == actor.pk:
+            raise ValidationError("Nobody locks themselves out.")
+        user.is_active = is_active
+        user.save(update_fields=["is_active"])
+        if not is_active:
+            AuthToken.objects.filter(user=user).delete()
     return user
 
 

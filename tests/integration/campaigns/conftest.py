@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from django.conf import settings as django_settings
 from pytest_django.fixtures import Settings
-from redis import Redis
 
 from campaigns.models import Campaign
 from campaigns.policy import SYSTEM
 from campaigns.services.advertiser_save import advertiser_create
 from campaigns.services.membership_set import membership_set
-from rtbplatform.kernel import wire
 from tests.integration.campaigns.cast import make_campaign, person
 
 
@@ -47,15 +43,3 @@ def cast(db: None) -> SimpleNamespace:
 @pytest.fixture
 def campaign(cast: SimpleNamespace) -> Campaign:
     return make_campaign(cast)
-
-
-@pytest.fixture
-def redis(worker_id: str) -> Iterator[Redis]:
-    """The test server's Redis, a database of its own for each test process, without a snapshot."""
-    number = 15 if worker_id == "master" else 1 + int(worker_id.removeprefix("gw")) % 14
-    client = Redis.from_url(django_settings.PLATFORM.redis_url, db=number)
-    keys = (wire.SNAPSHOT_BLOB, wire.SNAPSHOT_VERSION)
-    client.delete(*keys)
-    yield client
-    client.delete(*keys)
-    client.close()
