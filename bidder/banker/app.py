@@ -184,7 +184,7 @@ class BankerApp:
         health = Health(self._settings.region, self._settings.pod, self._workers)
         key = wire.health_key(self._settings.region, self._settings.pod)
         written_seq = 0
-        while True:
+        while not self._stopping:  # not only by cancellation: redis-py can turn one into a timeout
             now_ms, wall_ms = self._clock.boot_ms(), self._clock.wall_ms()
             told = health.look(self._own.totals(), self._own.relay_lag(), now_ms, wall_ms)
             if self._shipping.settled_seq != written_seq:

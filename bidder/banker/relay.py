@@ -108,7 +108,9 @@ class Relay:
 
     async def stop(self) -> None:
         """Ends all connections."""
-        self._stopping = True  # a library that turns a cancellation into a timeout cannot keep us here
+        self._stopping = (
+            True  # a library that turns a cancellation into a timeout cannot keep us here
+        )
         tasks = [*self._readers.values(), *([self._sender] if self._sender else [])]
         for task in tasks:
             task.cancel()
