@@ -110,7 +110,7 @@ def _form_page(
 
 
 @require_POST
-@advertiser_page(Action.CREATIVES_REVIEW)
+@advertiser_page(Action.CAMPAIGNS_VIEW)  # the service asks for the right to review
 def review(
     request: HttpRequest, advertiser: Advertiser, campaign_id: int, creative_id: int
 ) -> HttpResponse:
