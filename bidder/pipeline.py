@@ -112,6 +112,8 @@ class Pipeline:
         end = await self._know(passage)
         if end is not None:
             return end
+        if self._is_late(passage):
+            return LATE
         await solicit(
             passage,
             self._gateway,
@@ -122,7 +124,7 @@ class Pipeline:
         passage.mark(SOLICIT)
         passage.result = self._auction(passage)
         passage.mark(AUCTION)
-        end = await self._pay(passage)
+        end = LATE if self._is_late(passage) else await self._pay(passage)
         passage.mark(RESERVE)
         if end is None:
             self._respond(passage)
@@ -167,6 +169,10 @@ class Pipeline:
         end = _blocked(passage, market.screen.after_enrich(counts))
         passage.mark(SCREEN)
         return end
+
+    def _is_late(self, passage: Passage) -> bool:
+        """Under overload the time is over before the work is: what is left of it would be done for nobody."""
+        return passage.marked_s >= passage.answer_by_s
 
     def _auction(self, passage: Passage, excluded: Collection[int] = ()) -> AuctionResult:
         """Stage 6. Bids of campaigns that cannot pay here are out before anything is priced."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 
+from tests.integration.bidder.platform import Platform
 from tests.integration.bidder.servers import RedisServer
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
@@ -40,3 +44,20 @@ def until() -> Until:
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+@pytest_asyncio.fixture
+async def platform(tmp_path: Path, redis_server: RedisServer) -> AsyncIterator[Platform]:
+    """Redis, banker and treasury; a test publishes a snapshot and starts the bidder."""
+    folder = Path(tempfile.mkdtemp(prefix="rtb-", dir="/tmp"))  # unix sockets need short paths
+    made = Platform(folder, redis_server)
+    treasury = asyncio.create_task(made.treasury.run())
+    await made.start_banker()
+    yield made
+    await made.stop_banker(
+        signal.SIGKILL
+    )  # SIGTERM would wait for a settlement that nobody looks at
+    treasury.cancel()
+    await asyncio.gather(treasury, return_exceptions=True)
+    await made.treasury.close()
+    shutil.rmtree(folder)
