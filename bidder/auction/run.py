@@ -127,7 +127,8 @@ def _decide_groups(result: AuctionResult, bids: Sequence[Bid], scene: Scene) -> 
         if any(bid.loss for bid in members):
             _take_out(members)
     running = [bid for bid in bids if not bid.loss]
-    while True:
+    # Each round takes one group out, so that one round more than there are groups suffices.
+    for _ in range(len(groups) + 1):
         _decide(result, scene)
         winning = {id(winner.bid) for _, winner in result.winners}
         partial = [
