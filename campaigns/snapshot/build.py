@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, When
 from django_scopes import scopes_disabled
 
 from campaigns.models import (
@@ -35,7 +36,7 @@ def build(version: int, now: datetime) -> view.Snapshot:
     """To be called in a REPEATABLE READ transaction where all parts must be of one moment (as `publish` does)."""
     with scopes_disabled():
         switch = PlatformSwitch.objects.filter(pk=1).first() or PlatformSwitch()
-        campaigns = list(_running(now))
+        campaigns = list(_campaigns(now))
         return view.Snapshot(
             version=version,
             made_ms=_ms(now),
@@ -54,20 +55,20 @@ def build(version: int, now: datetime) -> view.Snapshot:
         )
 
 
-def _running(now: datetime) -> QuerySet[Campaign]:
-    """Flights that are over are out; those to come are in, so that they start on time."""
+_RUNS = Q(status=CampaignStatus.ACTIVE, advertiser__is_active=True, advertiser__killed=False)
+
+
+def _campaigns(now: datetime) -> QuerySet[Campaign]:
+    """Flights that are over are out; those to come are in, so that they start on time.
+
+    Our own demand is in while it runs and has something to show. A DSP's campaign brings its own markup, and stays in
+    while it is paused, as not active: a bid that names it then loses with that reason.
+    """
+    own = Q(dsp=None) & _RUNS & Exists(_approved().filter(campaign=OuterRef("pk")))
+    bought = Q(dsp__active=True, status__in=(CampaignStatus.ACTIVE, CampaignStatus.PAUSED))
     return (
-        Campaign.objects.filter(
-            Q(ends_at=None) | Q(ends_at__gt=now),
-            Q(dsp=None) | Q(dsp__active=True),
-            status=CampaignStatus.ACTIVE,
-            advertiser__is_active=True,
-            advertiser__killed=False,
-        )
-        .filter(
-            # A DSP brings its own markup; our own demand has nothing to show without a creative.
-            Q(dsp__isnull=False) | Exists(_approved().filter(campaign=OuterRef("pk")))
-        )
+        Campaign.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), own | bought)
+        .annotate(runs=Case(When(_RUNS, then=True), default=False))
         .select_related("advertiser", "targeting")
         .order_by("pk")
     )
@@ -141,7 +142,7 @@ def _dsp(row: Dsp) -> view.DspView:
     )
 
 
-def _campaign(row: Campaign) -> view.CampaignView:
+def _campaign(row: Any) -> view.CampaignView:
     capped = row.frequency_cap_count > 0
     return view.CampaignView(
         id=row.pk,
@@ -158,6 +159,7 @@ def _campaign(row: Campaign) -> view.CampaignView:
         else [],
         categories=row.categories,
         domain=row.advertiser.domain,
+        active=row.runs,
     )
 
 

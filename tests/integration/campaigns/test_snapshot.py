@@ -94,6 +94,14 @@ class TestContent:
         campaign_resume(actor=cast.owner, campaign_id=campaign.pk)
         assert [view.dsp for view in built().campaigns] == [dsp.pk]
 
+    def test_a_paused_campaign_of_a_dsp_is_in_as_not_active(self, cast: SimpleNamespace) -> None:
+        dsp = dsp_create(actor=SYSTEM, slug="d", name="D", seat="s", endpoint="http://d/bid")
+        campaign = make_campaign(cast, actor=cast.operator, dsp=dsp)
+        campaign_resume(actor=cast.owner, campaign_id=campaign.pk)
+        assert [view.active for view in built().campaigns] == [True]
+        campaign_pause(actor=cast.owner, campaign_id=campaign.pk)
+        assert [view.active for view in built().campaigns] == [False]
+
     def test_an_exchange_has_the_hashes_of_its_keys(self, cast: SimpleNamespace) -> None:
         exchange = exchange_create(actor=SYSTEM, slug="x", name="X")
         _, clear = exchange_key_create(actor=SYSTEM, exchange_id=exchange.pk, label="1")
