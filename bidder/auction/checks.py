@@ -10,7 +10,8 @@ from bidder.auction.content import content_loss
 from bidder.auction.scene import Scene
 from bidder.demand.standing import standing
 from bidder.openrtb.codes import Loss
-from bidder.openrtb.model import BidRequest, Deal, Imp
+from bidder.openrtb.imp import Deal, Imp
+from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import domain_and_parents
 from rtbplatform.kernel.money import cost_micros
 

@@ -17,7 +17,8 @@ from bidder.openrtb.fit import (
     size_fits,
     stream_loss,
 )
-from bidder.openrtb.model import BidRequest, Imp
+from bidder.openrtb.imp import Imp
+from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import domain_and_parents, with_parents
 
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from bidder.auction.bid import Bid, Winner
 from bidder.auction.checks import floor_of
 from bidder.auction.scene import Scene
-from bidder.openrtb.model import Imp
+from bidder.openrtb.imp import Imp
 from rtbplatform.kernel.money import cost_micros
 
 FIRST_PRICE, SECOND_PRICE, FIXED_PRICE = 1, 2, 3

@@ -15,7 +15,8 @@ from bidder.demand.catalogue import Catalogue
 from bidder.demand.context import BidContext
 from bidder.demand.standing import request_seed, standing
 from bidder.openrtb.fit import apis_loss, size_fits, stream_loss, takes_other_sizes
-from bidder.openrtb.model import BidRequest, Imp
+from bidder.openrtb.imp import Imp
+from bidder.openrtb.model import BidRequest
 from rtbplatform.kernel.money import cost_micros
 from rtbplatform.kernel.snapshot import CampaignView, CreativeView
 

@@ -10,7 +10,8 @@ from bidder.auction.bid import Bid
 from bidder.auction.fx import FxTable
 from bidder.demand.index import Dimension, PriceOrder, Trait
 from bidder.openrtb.fit import MTYPE_OF_FORMAT, takes_other_sizes
-from bidder.openrtb.model import BidRequest, Imp
+from bidder.openrtb.imp import Imp
+from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import category_and_parent, domain_and_parents, lowered, with_parents
 from rtbplatform.kernel.money import cost_micros
 from rtbplatform.kernel.snapshot import CampaignView, CreativeView

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bidder.openrtb.codes import Loss
-from bidder.openrtb.model import ABSENT
+from bidder.openrtb.imp import ABSENT
 from bidder.openrtb.numbers import price_of
 from rtbplatform.kernel.money import MoneyError
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bidder.openrtb.errors import MalformedRequestError
-from bidder.openrtb.model import ABSENT, Native
+from bidder.openrtb.imp import ABSENT, Native
 
 
 class Asset(Struct):

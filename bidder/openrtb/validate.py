@@ -6,7 +6,8 @@ Source: OpenRTB 2.6, sections 3.2.1 to 3.2.32; what is "required" there, and wha
 from __future__ import annotations
 
 from bidder.openrtb.errors import MalformedRequestError
-from bidder.openrtb.model import Audio, Banner, BidRequest, Deal, Imp, Pmp, Regs, Video
+from bidder.openrtb.imp import Audio, Banner, Deal, Imp, Pmp, Video
+from bidder.openrtb.model import BidRequest, Regs
 from bidder.openrtb.native import check_native
 from bidder.openrtb.numbers import floor_of, multiplier_of
 from rtbplatform.kernel.money import MoneyError
