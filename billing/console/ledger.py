@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from billing.console import ledger_rows, records
 from billing.console.day_figures import calendar
 from billing.ledger.models import Transaction
+from billing.selectors import ledger_entries, postings_of
 from campaigns import policy
 from campaigns.console.access import advertiser_page, staff_page, user_of
 from campaigns.models import Advertiser
@@ -53,7 +54,7 @@ class LedgerFilter(django_filters.FilterSet):
 def _filtered(
     request: HttpRequest, advertiser: Advertiser, sorting: Sorting
 ) -> tuple[LedgerFilter, QuerySet[Transaction]]:
-    rows = Transaction.objects.filter(advertiser_id=advertiser.pk)
+    rows = ledger_entries(advertiser.pk)
     narrowed = LedgerFilter(request.GET, queryset=rows)
     return narrowed, narrowed.qs.order_by(sorting.order_by, "-no")
 
@@ -116,7 +117,7 @@ def ledger_entry(request: HttpRequest, advertiser: Advertiser, number: int) -> H
         "row": row,
         "entry": entry,
         "day_label": _label(entry.day),
-        "postings": ledger_rows.postings(entry),
+        "postings": postings_of(advertiser.pk, entry.no),
         "debits": debits[:DEBITS_SHOWN_MAX],
         "debits_count": len(debits),
         "debits_sum_micros": sum(one.amount_micros for one in debits),

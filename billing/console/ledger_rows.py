@@ -101,11 +101,3 @@ def balances(advertisers: Sequence[Advertiser]) -> list[BalanceRow]:
 def _balance(advertiser: Advertiser, sums: dict[str, int | None]) -> BalanceRow:
     deposited, spent = -int(sums.get("credit") or 0), int(sums.get("debit") or 0)
     return BalanceRow(advertiser, deposited - spent, deposited, spent)
-
-
-def postings(entry: Transaction) -> list[Posting]:
-    return list(
-        Posting.objects.filter(
-            advertiser_id=entry.advertiser_id, transaction_no=entry.no
-        ).select_related("account")
-    )

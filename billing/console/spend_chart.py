@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
+from billing.selectors import spend_series
 from campaigns.console.figures import TodayFigures
 from campaigns.models import Campaign
 from rtbplatform.kernel.money import MICROS
@@ -44,16 +44,8 @@ def series(campaign: Campaign, today: TodayFigures) -> dict[str, Any]:
 
 
 def _spent_by_bucket(campaign: Campaign, today: TodayFigures, step_ms: int) -> dict[int, int]:
-    """Late entries of the day fall into the bucket in which they were posted, at most the last one."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT greatest(0, floor((extract(epoch FROM posted_at) * 1000 - %s) / %s))::bigint AS bucket,
-                -sum(amount_micros)::bigint
-            FROM ledger_transaction
-            WHERE advertiser_id = %s AND campaign_id = %s AND day = %s AND kind = 'spend'
-            GROUP BY bucket
-            """,
-            [today.starts_ms, step_ms, campaign.advertiser_id, campaign.pk, today.day],
-        )
-        return dict(cursor.fetchall())
+    since = datetime.fromtimestamp(today.starts_ms / 1000, UTC)
+    until = datetime.fromtimestamp(today.ends_ms / 1000, UTC)
+    step = timedelta(milliseconds=step_ms)
+    rows = spend_series(campaign.pk, since, until, step)
+    return {(row.starts_at - since) // step: row.amount_micros for row in rows}

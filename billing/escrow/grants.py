@@ -28,6 +28,10 @@ from rtbplatform.kernel.ids import uuid7
 from rtbplatform.kernel.protocol import Lease, ProtocolTimes
 from rtbplatform.kernel.wire import Grant, LeaseRequest, Refuse
 
+EXHAUSTED_RETRY = 2
+"""A campaign without money is asked for this many times less often: what comes back is spent a second later."""
+DEMAND_KEPT_MS = 2_000
+"""What refused requests ask for is recorded this often: where money is short, refusals are many."""
 LEASE_COLUMNS = (
     "id, no, request_no, incarnation_id, advertiser_id, campaign_id, day, amount_micros, budget_version, "
     "spend_for_ms, starts_in_ms, ends_in_ms"
@@ -74,6 +78,8 @@ class _Batch:
     def __init__(self, office: Office, requests: Sequence[LeaseRequest], now_ms: int) -> None:
         self.office, self.requests, self.now_ms = office, requests, now_ms
         self.leases: list[Lease] = []
+        self._changed: set[Key] = set()
+        self._asked: set[Key] = set()
         self._states = self._lock_incarnations()
         self._days = self._choose_days()
         pairs = [key[:2] for key in self._days.values()]
@@ -88,8 +94,7 @@ class _Batch:
         for request in self.requests:
             lease_or_refusal = self._answer_one(request, holders.get(request.campaign, 1), share)
             answers.append((request.incarnation, lease_or_refusal))
-        if self._locked:
-            self._save()
+        self._save()
         return answers
 
     def _lock_incarnations(self) -> dict[bytes, str]:
@@ -148,6 +153,8 @@ class _Batch:
         if key is None or key not in self._locked:
             return self._refuse(request, "not_running")
         region = self._regions.setdefault((key, self.office.region), Region())
+        if self.now_ms - region.demand.at_ms >= DEMAND_KEPT_MS:
+            self._asked.add(key)
         region.demand = region.demand.asked(
             request.want_micros, self.now_ms, allocator.DEMAND_HALFLIFE_MS
         )
@@ -167,11 +174,15 @@ class _Batch:
 
     def _keep(self, book: Book) -> None:
         key = book.day.key
+        self._changed.add(key)
         self._locked[key] = book.day
         self._balances[key[0]], self._totals[key[:2]] = book.balance, book.total
 
     def _refuse(self, request: LeaseRequest, reason: str) -> Refuse:
-        return Refuse(request.no, request.campaign, reason, self.office.times.refused_retry_ms)
+        retry_ms = self.office.times.refused_retry_ms
+        if reason == "exhausted":
+            retry_ms *= EXHAUSTED_RETRY
+        return Refuse(request.no, request.campaign, reason, retry_ms)
 
     def _lease(self, request: LeaseRequest, granted: allocator.Granted) -> Lease:
         day = granted.book.day
@@ -191,10 +202,14 @@ class _Batch:
         ).signed(self.office.lease_key)
 
     def _save(self) -> None:
-        save_scopes([self._book(key) for key in self._locked])
-        save_days(self._locked.values())
-        save_regions(self._regions)
-        self._insert_leases()
+        """Only what changed: refusals alone write nothing but demand, and that not always."""
+        if self._changed:
+            save_scopes([self._book(key) for key in self._changed])
+            save_days(self._locked[key] for key in self._changed)
+            self._insert_leases()
+        asked = self._changed | self._asked
+        if asked:
+            save_regions({place: row for place, row in self._regions.items() if place[0] in asked})
 
     def _insert_leases(self) -> None:
         term = self.office.times.lease_term_ms
@@ -213,8 +228,6 @@ class _Batch:
             )
             for one in self.leases
         ]
-        if not rows:
-            return
         execute(
             f"""
             INSERT INTO escrow_lease ({LEASE_COLUMNS}, granted_at, expires_at, region, settled_micros, returned_micros,

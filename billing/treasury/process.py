@@ -87,4 +87,8 @@ class Treasury:
         self._publishing.wake()
 
     def _numbers(self) -> dict[str, Any]:
-        return {**self.mailroom.counts, "settled_entries": self.settler.settled_entries}
+        return {
+            **self.mailroom.counts,
+            "settled_entries": self.settler.settled_entries,
+            "waiting_bytes": self.settler.waiting_bytes,
+        }

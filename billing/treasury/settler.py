@@ -45,6 +45,11 @@ class Settler:
         self._bytes = 0
         self.settled_entries = 0
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Payload that is not settled yet."""
+        return self._bytes
+
     def offer(self, chunk: Chunk) -> None:
         """Takes a chunk for settlement. Dropped when too much waits: the banker sends it again."""
         size = len(chunk.payload)
