@@ -9,10 +9,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import apsw
-
 from bidder.banker import recovery
-from bidder.banker.outbox import OutboxError
+from bidder.banker.outbox import DAMAGE, OutboxError
 from bidder.banker.relay import Relay, Stream
 from bidder.banker.shelf import Shelf, Shelved
 from bidder.banker.shipping import Shipping
@@ -74,7 +72,7 @@ class Graveyard:
             fenced = await asyncio.to_thread(
                 recovery.fence, shelved.outbox, incarnation, self._clock.wall_ms()
             )
-        except (OutboxError, apsw.Error) as error:
+        except (OutboxError, *DAMAGE) as error:
             self._shelf.quarantine(shelved, str(error))
             return
         stream = Stream(

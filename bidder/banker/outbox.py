@@ -44,6 +44,9 @@ BEGIN SELECT RAISE(ABORT, 'this outbox is fenced'); END;
 """
 _COLUMNS = "first_seq, count, committed_ms, prev_hash, hash, payload, keys"
 
+DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+"""What SQLite says of a file that it cannot make sense of. Other errors are the disk's, not the file's."""
+
 
 class OutboxError(Exception):
     """The file is not an outbox that can be trusted; the message says why."""

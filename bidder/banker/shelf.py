@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from bidder.banker.outbox import Identity, Outbox, OutboxError, create_file, read_identity
+from bidder.banker.outbox import DAMAGE, Identity, Outbox, OutboxError, create_file, read_identity
 from rtbplatform.kernel.ids import uuid_bytes, uuid_text
 
 QUARANTINE = "quarantine"
@@ -87,7 +87,9 @@ class Shelf:
         return found
 
     def open(self, incarnation: bytes) -> Shelved | None:
-        """A dead incarnation's outbox; None when its banker lives, or it had to be quarantined."""
+        """A dead incarnation's outbox; None when its banker lives, or it had to be quarantined.
+
+        Raises apsw.Error when the disk fails: a later start may read it."""
         path = self._path(incarnation)
         lock = self._lock_file(uuid_text(incarnation))
         if lock is None:
@@ -96,7 +98,7 @@ class Shelf:
             identity = read_identity(path)
             self._check(identity, incarnation, path)
             return Shelved(identity, Outbox(path), lock)
-        except OutboxError as error:
+        except (OutboxError, *DAMAGE) as error:
             self._quarantine(path, str(error))
             lock.close()
             return None

@@ -12,10 +12,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import cast
 
 import msgspec
 
+from bidder.reserve.answers import LOST, Answer, Lost, resolve, resolve_all
 from bidder.reserve.backlog import Backlog
 from bidder.reserve.mirror import FundableMirror
 from rtbplatform.kernel import ipc
@@ -25,15 +26,9 @@ BACKOFF_MIN_S, BACKOFF_MAX_S = 0.01, 0.5
 WANT_EVERY_S = 0.1
 WRITE_HIGH_BYTES = 8 * 1024 * 1024
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
-class Lost:
-    """The banker was lost, or never there: answer 204 and never send the debit again (R8)."""
-
-
-LOST = Lost()
-Answer = ipc.Committed | ipc.Refused | Lost
+__all__ = ["BankerClient", "Lost"]
 
 
 class BankerClient(asyncio.Protocol):
@@ -80,7 +75,6 @@ class BankerClient(asyncio.Protocol):
         self._flush()
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
         if self._transport is not None:
             self._transport.close()
             await self._ended.wait()
@@ -126,14 +120,15 @@ class BankerClient(asyncio.Protocol):
 
     def report_sent(self, debit_id: bytes) -> None:
         """R8: all bytes of the answer were accepted by a live socket."""
-        if self.welcome is not None:
-            self._sent.append(debit_id)
-            self._flush_soon()
+        self._report(self._sent, debit_id)
 
     def report_void(self, debit_id: bytes) -> None:
         """R8: given up before a byte was written."""
+        self._report(self._void, debit_id)
+
+    def _report(self, outcomes: list[bytes], debit_id: bytes) -> None:
         if self.welcome is not None:
-            self._void.append(debit_id)
+            outcomes.append(debit_id)
             self._flush_soon()
 
     def want(self, advertiser: int, campaign: int, min_amount_micros: int) -> None:
@@ -205,12 +200,9 @@ class BankerClient(asyncio.Protocol):
         submits, self._submits = self._submits, {}
         notices, self._notices = self._notices, {}
         queries, self._queries = self._queries, {}
-        for future, _ in submits.values():
-            _resolve(future, LOST)
-        for notice in notices.values():
-            _resolve(notice, False)
-        for query in queries.values():
-            _resolve(query, None)
+        resolve_all((future for future, _ in submits.values()), LOST)
+        resolve_all(notices.values(), False)
+        resolve_all(queries.values(), None)
         self._ended.set()
         if was_welcome:
             self._on_lost()
@@ -234,7 +226,7 @@ class BankerClient(asyncio.Protocol):
             for notice_id in message.notices:
                 notice = self._notices.pop(notice_id, None)
                 if notice is not None:
-                    _resolve(notice, True)
+                    resolve(notice, True)
         elif isinstance(message, ipc.Mirror):
             self._mirror.apply(message)
         elif isinstance(message, ipc.Refused):
@@ -245,14 +237,14 @@ class BankerClient(asyncio.Protocol):
         else:
             query = self._queries.pop(message.query_id, None)
             if query is not None:
-                _resolve(query, message.text)
+                resolve(query, message.text)
 
     def _answer(self, debit_id: bytes, answer: ipc.Committed | ipc.Refused) -> None:
         waiting = self._submits.pop(debit_id, None)
         if waiting is not None:
             future, wants = waiting
             self._mirror.returns(wants)
-            _resolve(future, answer)
+            resolve(future, answer)
 
     def _write(self, data: bytes) -> None:
         self._out.append(data)
@@ -299,9 +291,3 @@ class BankerClient(asyncio.Protocol):
             await self._ended.wait()
             backoff_s = BACKOFF_MIN_S
             await asyncio.sleep(BACKOFF_MIN_S)
-
-
-def _resolve(future: asyncio.Future[T], result: T) -> None:
-    """Whoever waited may have given up at its deadline."""
-    if not future.done():
-        future.set_result(result)
