@@ -13,6 +13,8 @@ from tests.acceptance.platform import NotAcceptedError, tell, wait_until
 from tests.acceptance.truth import Connection, Debit
 
 SETTLED_WITHIN_S = 90.0
+RECORD_WITHIN_MS = 50
+"""Events without money are written by then; the platform promises 10 ms, the observer's clock is coarser."""
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -85,6 +87,7 @@ def compare(
     }
     busy = in_flight(answers, kills)
     _explain(unseen, answers, busy)
+    _check_records(connection, since_ms, answers, kills)
     _check_sums(connection, before, debits)
     compared = Compared(len(bought), len(debits), len(unseen), len(busy))
     tell(
@@ -106,6 +109,19 @@ def _explain(unseen: dict[str, Debit], answers: list[Answer], busy: set[str]) ->
         raise NotAcceptedError(
             f"{len(not_busy)} settled, not seen, and not in flight at a kill: {not_busy[:3]}"
         )
+
+
+def _check_records(
+    connection: Connection, since_ms: int, answers: list[Answer], kills: list[Kill]
+) -> None:
+    """Events without money may be lost with a killed process, but only the last moments' of them, and counted."""
+    recorded = truth.recorded_requests(connection, since_ms).keys()
+    missing = {answer.request_id for answer in answers if answer.request_id not in recorded}
+    counted = truth.counted_losses(connection, since_ms)
+    tell(f"recorded  all but {len(missing)} requests; {counted} are counted as lost")
+    around = [Kill(kill.name, kill.from_ms - RECORD_WITHIN_MS, kill.to_ms) for kill in kills]
+    if odd := sorted(missing - in_flight(answers, around)):
+        raise NotAcceptedError(f"{len(odd)} requests left no record, far from a kill: {odd[:3]}")
 
 
 def _check_sums(connection: Connection, before: truth.Books, debits: dict[str, Debit]) -> None:

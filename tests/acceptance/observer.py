@@ -117,7 +117,9 @@ class Observer:
         if set(statuses) - {200, 204}:
             raise NotAcceptedError(f"not only 200 and 204: {dict(statuses)}")
         reasons = Counter(
-            answer.headers.get("x-rtb-reason", "") for answer in self.answers if answer.status == 204
+            answer.headers.get("x-rtb-reason", "")
+            for answer in self.answers
+            if answer.status == 204
         )
         tell(f"no bids   {', '.join(f'{why}: {count}' for why, count in reasons.most_common())}")
         if not statuses[200]:

@@ -117,7 +117,7 @@ class Platform:
         """Standard output of a management command. Raises NotAcceptedError with its errors when it fails."""
         return self._python(str(ROOT / "manage.py"), *words, check=check, timeout_s=timeout_s)
 
-    def inside(self, task: str, asked: object, timeout_s: float = 300) -> Any:
+    def inside(self, task: str, asked: object, timeout_s: float = 900) -> Any:
         """The result of a task of tests/acceptance/inside.py, run in a Django process of its own."""
         said = self._python(
             "-m", "tests.acceptance.inside", task, given=json.dumps(asked), timeout_s=timeout_s

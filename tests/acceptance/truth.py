@@ -13,7 +13,13 @@ import msgspec
 import psycopg
 
 from rtbplatform.kernel.events import AuctionEvent, decode_event
-from rtbplatform.kernel.stream import AuctionEntry, DebitLine, OutcomeEntry, chunk_entries
+from rtbplatform.kernel.stream import (
+    AuctionEntry,
+    DebitLine,
+    LossEntry,
+    OutcomeEntry,
+    chunk_entries,
+)
 from tests.acceptance.platform import NotAcceptedError, Platform
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -153,6 +159,15 @@ def recorded_requests(connection: Connection, since_ms: int) -> dict[str, Auctio
         if isinstance(entry, AuctionEntry)
     )
     return {event.request_id: event for event in events if isinstance(event, AuctionEvent)}
+
+
+def counted_losses(connection: Connection, since_ms: int) -> int:
+    """Events that workers or bankers say they had to drop."""
+    rows = connection.execute(
+        "SELECT payload FROM audit_chunk WHERE committed_ms >= %s", (since_ms,)
+    )
+    entries = (entry for (payload,) in rows for entry in chunk_entries(bytes(payload)))
+    return sum(entry.dropped for entry in entries if isinstance(entry, LossEntry))
 
 
 def at_rest(connection: Connection) -> bool:
