@@ -7,8 +7,9 @@ what the lost one would have done. Jobs that waited too long expire; results are
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rtbplatform.settings")
 
@@ -34,7 +35,6 @@ app.conf.update(
     task_acks_late=True,
     task_time_limit=30 * MINUTE_S,
     task_default_queue="jobs",
-    worker_hijack_root_logger=False,
     worker_prefetch_multiplier=1,
     timezone="UTC",
     beat_schedule={
@@ -42,3 +42,8 @@ app.conf.update(
         for name, every_s in SCHEDULE.items()
     },
 )
+
+
+@signals.setup_logging.connect
+def keep_our_logs(**_: Any) -> None:
+    """With a receiver here Celery leaves logging alone: it is set up by Django's settings, as in all processes."""
