@@ -28,16 +28,8 @@ class CampaignForm(forms.Form):
     pacing = forms.ChoiceField(
         choices=Pacing.choices, help_text="How a day's budget is spread over the day."
     )
-    time_zone = forms.ChoiceField(help_text="Its days are the campaign's budget days.")
-    starts_at = LocalDateTimeField(label="Starts", help_text="In the time zone above.")
+    starts_at = LocalDateTimeField(label="Starts", help_text="In the campaign's time zone.")
     ends_at = LocalDateTimeField(label="Ends", required=False, help_text="Empty: open end.")
-    dsp = forms.ModelChoiceField(
-        Dsp.objects.all(),
-        required=False,
-        label="Demand",
-        empty_label="Our own, by targeting",
-        help_text="A DSP's campaign is bid for by that DSP.",
-    )
     frequency_cap_count = forms.IntegerField(
         label="Frequency cap",
         min_value=0,
@@ -74,6 +66,9 @@ class CampaignForm(forms.Form):
         data["frequency_cap_window_s"] = (data.pop("frequency_cap_window_h") or 0) * 3600
         if not data["frequency_cap_count"]:
             data["frequency_cap_window_s"] = 0
+        for name in ("starts_at", "ends_at"):
+            if name not in self.changed_data:  # a form shows no seconds: leave those there are
+                del data[name]
         return data
 
     @staticmethod

@@ -43,6 +43,12 @@ def exact(micros: int, currency: str = "") -> str:
     return with_currency(grouped(f"{units}.{fraction.ljust(2, '0')}"), currency)
 
 
+def full(micros: int, currency: str = "") -> str:
+    """All six decimals: for columns that are compared digit by digit."""
+    units, fraction = divmod(abs(micros), MICROS)
+    return with_currency(f"{'-' if micros < 0 else ''}{units:,}.{fraction:06d}", currency)
+
+
 class AmountField(forms.CharField):
     """An amount in currency units, typed as a decimal; cleans to micros. More than 6 decimals are refused."""
 

@@ -63,6 +63,11 @@ class LocalDateTimeField(forms.DateTimeField):
     def prepare_value(self, value: Any) -> Any:
         return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Against what was shown, which has no seconds."""
+        shown = self.widget.format_value(self.prepare_value(initial))
+        return (shown or "") != (data or "")
+
 
 def in_zone(typed: datetime, zone: str) -> datetime:
     """The moment at which clocks in `zone` show what was typed."""

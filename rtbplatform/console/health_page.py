@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from billing.escrow.models import Alarm, TreasuryBeat
+from billing.selectors import open_alarms, treasuries
 from campaigns.console.access import staff_page
 from campaigns.console.switches import is_platform_killed
 from campaigns.policy import Action
@@ -35,14 +35,14 @@ def _context() -> dict[str, Any]:
     now = timezone.now()
     beats = [
         {"region": beat.region, "pid": beat.pid, "age_s": age_s, "is_late": age_s > BEAT_LATE_S}
-        for beat in TreasuryBeat.objects.order_by("region")
+        for beat in treasuries()
         for age_s in [max(0.0, (now - beat.beat_at).total_seconds())]
     ]
     return {
         "health": health,
         "published_version": version,
         "treasuries": beats,
-        "alarms": Alarm.objects.filter(cleared_at=None).order_by("-raised_at")[:ALARMS_MAX],
+        "alarms": open_alarms()[:ALARMS_MAX],
         "switches": {"killed": is_platform_killed()},
         "health_ttl_s": wire.HEALTH_TTL_S,
     }

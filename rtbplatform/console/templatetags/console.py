@@ -91,6 +91,12 @@ def money_exact(micros: int | None, currency: str = "") -> str:
 
 
 @register.filter
+def money_full(micros: int | None, currency: str = "") -> str:
+    """All six decimals, so that the digits of a column stand below each other."""
+    return "" if micros is None else amounts.full(micros, currency)
+
+
+@register.filter
 def tone(state: object) -> str:
     return TONES.get(str(state), "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -154,7 +155,8 @@ def test_a_name_that_is_taken_is_refused(
     data = {"name": "Spring", "bid_cpm": "0", "pacing": "even", "starts_at": "2030-01-01T00:00"}
     answer = post("campaign_edit", **data, frequency_cap_count="0")
     assert answer.status_code == 422
-    assert "above 0" in answer.content.decode()
+    form: Any = answer.context["form"]
+    assert "above 0" in str(form.errors), form.errors
 
 
 def test_targeting_says_which_value_is_wrong(post: Post) -> None:

@@ -40,9 +40,7 @@ def auction(campaign: Campaign, exchange: Exchange, request: str, micros: int) -
     )
     line = DebitLine(0, campaign.advertiser_id, campaign.pk, DAY, uuid7(NOW_MS), micros)
     debit = uuid7(NOW_MS)
-    return AuctionEntry(
-        hash64(request), exchange.pk, NOW_MS, debit, [line], encode_event(event)
-    )
+    return AuctionEntry(hash64(request), exchange.pk, NOW_MS, debit, [line], encode_event(event))
 
 
 @pytest.fixture
@@ -61,7 +59,10 @@ def entries(cast: SimpleNamespace, campaign: Campaign, exchange: Exchange) -> No
 
 
 def _scaled(line: DebitLine) -> tuple[Any, ...]:
-    return (*(line.imp, line.advertiser, line.campaign, line.day, line.lease), line.amount_micros * DOLLAR)
+    return (
+        *(line.imp, line.advertiser, line.campaign, line.day, line.lease),
+        line.amount_micros * DOLLAR,
+    )
 
 
 def test_each_entry_shows_the_balance_after_it(
