@@ -207,6 +207,9 @@ class Platform(Common, frozen=True, kw_only=True):
 class Local(Struct, frozen=True, kw_only=True):
     """`make run`."""
 
+    var_dir: Annotated[
+        str, Meta(description="Folder of all that a run writes; empty = `var` in the checkout.")
+    ] = ""
     web_port: Annotated[Port, Meta(description="Port of the web console and API.")] = 8000
     bidder_port: Annotated[
         Port, Meta(description="Port of the bidder endpoint; region n listens on BIDDER_PORT + n.")

@@ -164,9 +164,9 @@ def _bid(
         mtype=MTYPE_BANNER,
     )
     if imp.video is not None and imp.video.mimes:
-        _fill_video(bid, imp.video, buyer, rng, notice)
+        _fill_video(bid, imp.video, buyer, rng)
     elif imp.banner is not None and (sizes := _sizes(imp.banner)):
-        _fill_banner(bid, rng.choice(sizes), buyer, rng, notice)
+        _fill_banner(bid, rng.choice(sizes), buyer, rng)
     else:
         return None
     return bid
@@ -183,26 +183,29 @@ def _crid(buyer: Buyer, kind: str, rng: random.Random) -> str:
     return rng.choice(fitting) if fitting else f"{buyer.name}-{kind}"
 
 
-def _fill_banner(
-    bid: Bid, size: tuple[int, int], buyer: Buyer, rng: random.Random, notice: str
-) -> None:
+def _pixel(buyer: Buyer) -> str:
+    """A tracker that secure pages may load: markup with a plain http address loses (not secure)."""
+    return f"https://pixel.{buyer.name}.example/seen?price=${{AUCTION_PRICE}}"
+
+
+def _fill_banner(bid: Bid, size: tuple[int, int], buyer: Buyer, rng: random.Random) -> None:
     bid.w, bid.h = size
     bid.crid = _crid(buyer, "banner", rng)
     bid.adm = (
         f'<a href="https://{bid.adomain[0] if bid.adomain else "brand.example"}/">'
         f'<img src="https://cdn.{buyer.name}.example/{bid.crid}.png" width="{bid.w}" height="{bid.h}">'
-        f'</a><img src="{notice}&amp;kind=pixel" width="1" height="1">'
+        f'</a><img src="{_pixel(buyer)}" width="1" height="1">'
     )
 
 
-def _fill_video(bid: Bid, video: Video, buyer: Buyer, rng: random.Random, notice: str) -> None:
+def _fill_video(bid: Bid, video: Video, buyer: Buyer, rng: random.Random) -> None:
     bid.mtype = MTYPE_VIDEO
     bid.w, bid.h = video.w or 1280, video.h or 720
     bid.dur = max(video.minduration, min(15, video.maxduration))
     bid.crid = _crid(buyer, "video", rng)
     bid.adm = (
         f'<VAST version="4.0"><Ad id="{bid.crid}"><InLine><AdSystem>{buyer.name}</AdSystem>'
-        f"<AdTitle>{bid.crid}</AdTitle><Impression><![CDATA[{notice}&kind=pixel]]></Impression>"
+        f"<AdTitle>{bid.crid}</AdTitle><Impression><![CDATA[{_pixel(buyer)}]]></Impression>"
         f"<Creatives><Creative><Linear><Duration>00:00:{bid.dur:02d}</Duration><MediaFiles>"
         f'<MediaFile delivery="progressive" type="{video.mimes[0]}" width="{bid.w}" height="{bid.h}">'
         f"<![CDATA[https://cdn.{buyer.name}.example/{bid.crid}]]></MediaFile></MediaFiles>"

@@ -44,8 +44,18 @@ class Folders(msgspec.Struct, frozen=True):
         return self.var / "servers.json"
 
     @property
+    def environment_file(self) -> Path:
+        """What `manage.py` needs to reach the running platform."""
+        return self.var / "environment.json"
+
+    @property
     def children_file(self) -> Path:
         return self.var / "children.json"
+
+    @classmethod
+    def default(cls) -> Folders:
+        """VAR_DIR, else `var` in the checkout."""
+        return cls(var=Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute())
 
     def outbox(self, region: str) -> Path:
         return self.var / "outbox" / region

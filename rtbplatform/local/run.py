@@ -9,10 +9,10 @@ import signal
 from itertools import chain
 
 from rtbplatform.kernel import environment
-from rtbplatform.kernel.settings import Local
+from rtbplatform.kernel.settings import Local, Platform
 from rtbplatform.local import plan as plans
 from rtbplatform.local import readiness, servers
-from rtbplatform.local.folders import ROOT, Folders, LocalError, lock
+from rtbplatform.local.folders import Folders, LocalError, lock, write_json
 from rtbplatform.local.leftovers import end_leftovers
 from rtbplatform.local.say import complain, say
 from rtbplatform.local.state import ServersState, choose_endpoints
@@ -22,7 +22,7 @@ from rtbplatform.local.supervisor import Supervisor
 
 async def run(folders: Folders | None = None) -> int:
     """The exit code: 0 after a stop by signal, 1 when the start failed, 2 for a wrong setting."""
-    folders = folders or Folders(var=ROOT / "var")
+    folders = folders or Folders.default()
     folders.create()
     try:
         settings = read_settings()
@@ -70,6 +70,7 @@ async def _supervised(folders: Folders, settings: Local) -> int:
     finally:
         stopping = True
         folders.ready_file.unlink(missing_ok=True)
+        folders.environment_file.unlink(missing_ok=True)
         await supervisor.stop()
         say("Everything has stopped.")
     return 0
@@ -118,6 +119,7 @@ async def _bring_up(
     for told, spec in chain(plan.prepare, static_files_step(folders, plan.prepare[0][1])):
         say(told)
         await servers.or_failure(supervisor, supervisor.run_once(spec))
+    write_json(folders.environment_file, plans.inherited(Platform) | plan.prepare[0][1].env)
     say(f"Starting {len(plan.processes)} processes")
     supervisor.start(plan.processes)
     asked = readiness.checks(plan, supervisor)

@@ -1,4 +1,4 @@
-"""Stands in for Django's commands: migrate, load_demo, collectstatic, run_treasury."""
+"""Stands in for Django's commands: load_demo --migrate, collectstatic, run_treasury."""
 
 import json
 import os
@@ -17,13 +17,12 @@ DEMO = {
 }
 
 match sys.argv[1]:
-    case "migrate":
+    case "load_demo":
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS runs (at timestamptz DEFAULT now())")
             connection.execute("INSERT INTO runs DEFAULT VALUES")
         if os.environ.get("BREAK") == "migrate":
             sys.exit("this migration cannot work")
-    case "load_demo":
         Path(os.environ["DEMO_FILE"]).write_text(json.dumps(DEMO))
     case "run_treasury":
         signal.pause()
