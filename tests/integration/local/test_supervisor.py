@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -155,7 +156,11 @@ async def test_connections_wait_for_a_restarted_process(
     with ports.hold("127.0.0.1", port, shared=True) as held:
         supervisor.start([make("a", SERVER, listen_fd=held.fileno())])
         first = await _ask(port)
+        # Dead, not only told to die: until then it may still take a connection with it.
+        ended = os.pidfd_open(first)
         os.kill(first, signal.SIGKILL)
+        await asyncio.to_thread(select.select, [ended], [], [], 10)
+        os.close(ended)
         assert await _ask(port) != first
 
 
