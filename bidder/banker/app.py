@@ -89,25 +89,8 @@ class BankerApp:
             times.request_retry_ms,
             _watch,
         )
-        self._teller = Teller(
-            group=self._group,
-            book=self._book,
-            demand=self._demand,
-            outbox=self._shelved.outbox,
-            clock=clock,
-            wait_ms=settings.commit_wait_ms,
-            numbers=self._numbers,
-            post=self._relay.post,
-            committed=self._relay.wake,
-        )
-        self._graveyard = Graveyard(
-            shelf=self._shelf,
-            relay=self._relay,
-            clock=clock,
-            own=self.incarnation,
-            shipping=self._new_shipping,
-            retention_ms=self._retention_ms,
-        )
+        self._teller = self._new_teller()
+        self._graveyard = self._new_graveyard()
         self._own = self._own_numbers()
         self._connections: set[WorkerConnection] = set()
 
@@ -215,6 +198,29 @@ class BankerApp:
             functools.partial(render, collector),
             fatal,
             self._connections,
+        )
+
+    def _new_teller(self) -> Teller:
+        return Teller(
+            group=self._group,
+            book=self._book,
+            demand=self._demand,
+            outbox=self._shelved.outbox,
+            clock=self._clock,
+            wait_ms=self._settings.commit_wait_ms,
+            numbers=self._numbers,
+            post=self._relay.post,
+            committed=self._relay.wake,
+        )
+
+    def _new_graveyard(self) -> Graveyard:
+        return Graveyard(
+            shelf=self._shelf,
+            relay=self._relay,
+            clock=self._clock,
+            own=self.incarnation,
+            shipping=self._new_shipping,
+            retention_ms=self._retention_ms,
         )
 
     def _own_numbers(self) -> OwnNumbers:
