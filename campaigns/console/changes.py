@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.models import Campaign, Creative, Targeting, User
+from campaigns.policy import SYSTEM
 from rtbplatform.console.amounts import exact
 
 EVENTS_MAX = 1000
@@ -56,6 +57,7 @@ def of_campaign(campaign: Campaign) -> list[Entry]:
     named = [
         Entry(entry.at, _who(event, people), entry.title, entry.changes) for event, entry in found
     ]
+    # Changes of one transaction have one time: the later found of them comes first as well.
     return sorted(named, key=lambda entry: entry.at, reverse=True)
 
 
@@ -135,6 +137,5 @@ def _people(events: Iterable[Any]) -> dict[int, str]:
 def _who(event: Any, people: dict[int, str]) -> str:
     """A person's email; changes without a request are the platform's own."""
     metadata = _metadata(event)
-    return (
-        people.get(metadata.get("user", 0), "") or str(metadata.get("actor", "")) or "The platform"
-    )
+    actor = str(metadata.get("actor") or SYSTEM)
+    return people.get(metadata.get("user") or 0) or actor[:1].upper() + actor[1:]
