@@ -52,8 +52,10 @@ async def serve(settings: Bidder, stop: asyncio.Event, started: asyncio.Event) -
     log.info("worker %d of %s serves", settings.worker, settings.pod)
     started.set()
     await stop.wait()
+    log.info("worker %d of %s stops", settings.worker, settings.pod)
     worker.stopping = True
     await runner.cleanup()
+    log.debug("no request is under way")
     await worker.stop()
     log.info("worker %d of %s stopped", settings.worker, settings.pod)
 

@@ -63,6 +63,7 @@ class SnapshotReader(Generic[M]):
         self._on_workers = on_workers
         self._news = asyncio.Event()
         self._pacing_made_ms = 0
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -72,6 +73,7 @@ class SnapshotReader(Generic[M]):
         self._tasks = [loop.create_task(self._listen()), loop.create_task(self._poll())]
 
     async def stop(self) -> None:
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -134,21 +136,23 @@ class SnapshotReader(Generic[M]):
 
     async def _poll(self) -> None:
         polls = 0
-        while True:
+        while not self._stopping:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_S)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
+                async with asyncio.timeout(POLL_S):
+                    await self._news.wait()
             self._news.clear()
             polls += 1
             slow = polls % SLOW_POLLS == 0
             await self._attempt(self._refresh_all() if slow else self.refresh())
 
     async def _listen(self) -> None:
-        while True:
+        while not self._stopping:
             with contextlib.suppress(RedisError, OSError):
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(wire.SNAPSHOT_CHANNEL)
                     self._news.set()  # what was published while nobody listened
-                    while True:
+                    while not self._stopping:
                         message = await channel.get_message(timeout=TIMEOUT_S)
                         if message is not None:
                             self._news.set()

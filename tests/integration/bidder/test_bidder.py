@@ -234,7 +234,8 @@ async def test_more_is_never_sold_than_there_is_money_for(platform: Platform) ->
             while sold < 10 or tries < 20:
                 imp = {"id": "1", "banner": {"w": 300, "h": 250}, "bidfloor": 2.0}
                 body = encode(bid_request(f"p{number}-{tries}", imp=[imp]))
-                sold += (await connection.post("/openrtb2/demo", body)).status == 200
+                reply = await connection.post("/openrtb2/demo", body)
+                sold += reply.status == 200
                 tries += 1
 
         async with asyncio.timeout(20):
