@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,6 @@ def balances(advertisers: Sequence[Advertiser]) -> list[BalanceRow]:
     return [_balance(one, sums.get(one.pk, {})) for one in advertisers]
 
 
-def _balance(advertiser: Advertiser, sums: dict[str, int | None]) -> BalanceRow:
+def _balance(advertiser: Advertiser, sums: Mapping[str, Any]) -> BalanceRow:
     deposited, spent = -int(sums.get("credit") or 0), int(sums.get("debit") or 0)
     return BalanceRow(advertiser, deposited - spent, deposited, spent)

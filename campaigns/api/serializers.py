@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -26,11 +26,11 @@ class CampaignEditSerializer(serializers.ModelSerializer[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = (
+        fields: tuple[str, ...] = (
             *("name", "bid_cpm_micros", "pacing", "starts_at", "ends_at", "categories"),
             *("frequency_cap_count", "frequency_cap_window_s"),
         )
-        validators: list[Any] = []
+        validators: ClassVar[list[Any]] = []
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))

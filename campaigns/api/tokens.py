@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import authenticate
@@ -105,4 +105,4 @@ def _person(request: Request, credentials: dict[str, Any]) -> User:
     factor = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
     if factor is not None and not factor.wrap().validate_code(credentials.get("code", "")):
         raise serializers.ValidationError({"code": ["Enter the code of your authenticator app."]})
-    return cast("User", user)
+    return user

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
@@ -93,7 +91,7 @@ def _form_page(request: HttpRequest, form: ExchangeForm, title: str, back: str) 
 def exchange_rotate(request: HttpRequest, exchange_id: int) -> HttpResponse:
     """The key stands in this answer only: it is not kept in a session or message on the way."""
     row = get_object_or_404(Exchange, pk=exchange_id)
-    label = cast("str", request.POST.get("label", "")).strip() or "made in the console"
+    label = request.POST.get("label", "").strip() or "made in the console"
     try:
         _, clear = exchange_key_create(actor=user_of(request), exchange_id=row.pk, label=label)
     except ValidationError as error:

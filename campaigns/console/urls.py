@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from campaigns.console import (
     advertisers,
@@ -19,7 +19,7 @@ from campaigns.console import (
     targeting,
 )
 
-_campaign = [
+_campaign: list[URLPattern | URLResolver] = [
     path("", campaign_page.overview, name="campaign"),
     path("edit/", campaign_edit.campaign_edit, name="campaign_edit"),
     path("pause/", campaign_edit.pause, name="campaign_pause"),
@@ -35,14 +35,14 @@ _campaign = [
     path("changes/", history.campaign_history, name="campaign_history"),
 ]
 
-_advertiser = [
+_advertiser: list[URLPattern | URLResolver] = [
     path("campaigns/", campaign_list.campaign_list, name="campaigns"),
     path("campaigns.csv", campaign_list.campaign_csv, name="campaigns_csv"),
     path("campaigns/new/", campaign_edit.campaign_new, name="campaign_new"),
     path("campaigns/<int:campaign_id>/", include(_campaign)),
 ]
 
-_market = [
+_market: list[URLPattern | URLResolver] = [
     path("exchanges/", exchanges.exchanges, name="exchanges"),
     path("exchanges/new/", exchanges.exchange_new, name="exchange_new"),
     path("exchanges/<int:exchange_id>/", exchanges.exchange, name="exchange"),
@@ -60,7 +60,7 @@ _market = [
     path("switches/set/", switches.switch, name="switch"),
 ]
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", start.start, name="start"),
     path("advertisers/", advertisers.advertisers, name="advertisers"),
     path("advertisers/<int:advertiser_id>/", include(_advertiser)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import redis
@@ -90,7 +91,7 @@ def read(connection: redis.Redis, now_ms: int) -> tuple[Health, int]:
     return added_up(_decoded(raw[1:]), version, now_ms), version
 
 
-def _decoded(raw: Sequence[bytes | None]) -> list[PodHealth]:
+def _decoded(raw: Sequence[Any]) -> list[PodHealth]:
     decoder = msgspec.msgpack.Decoder(PodHealth)
     pods = []
     for one in raw:
