@@ -17,7 +17,8 @@ from bidder.auction.bid import AuctionResult, ImpAuction
 from bidder.edge.wheel import FutureExpiry, Wheel
 from bidder.passage import End, Passage
 from bidder.record import Recorder
-from bidder.reserve.client import Answer, BankerClient, Lost
+from bidder.reserve.answers import Answer, Lost
+from bidder.reserve.client import BankerClient
 from rtbplatform.kernel.ids import hash64, uuid7
 from rtbplatform.kernel.ipc import Committed, Refused, Want
 
