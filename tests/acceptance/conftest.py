@@ -43,7 +43,11 @@ def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platfo
         if not _users(folder):
             # Not below pytest's folder: nobody else may enter that, and Postgres may run as another user.
             var = Path(tempfile.mkdtemp(prefix="rtb-accept-"))
-            process = launch(var, guardian, TRAFFIC="0", BIDDERS="2")
+            try:
+                process = launch(var, guardian, TRAFFIC="0", BIDDERS="2")
+            except BaseException:
+                shutil.rmtree(var, ignore_errors=True)
+                raise
             where.write_text(f"{var}\n{process.pid}")
         mark.touch()
     var_text, pid = where.read_text().splitlines()
