@@ -140,7 +140,11 @@ def ledger(request: HttpRequest) -> HttpResponse:
     advertisers = policy.visible_advertisers(user_of(request))
     wanted = request.GET.get("advertiser", "")
     try:
-        row = advertisers.get(pk=int(wanted)) if wanted.isdigit() else advertisers.first()
+        row = (
+            advertisers.get(pk=int(wanted))
+            if wanted.isdigit()
+            else advertisers.order_by("is_platform_owned", "name").first()
+        )
     except ObjectDoesNotExist as error:
         raise Http404 from error
     if row is None:

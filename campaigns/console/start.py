@@ -13,7 +13,7 @@ from campaigns.policy import Action
 
 FIRST_PAGES = (
     (Action.HEALTH_VIEW, "console:health"),
-    (Action.LEDGER_VIEW, "console:ledger"),
+    (Action.LEDGER_VIEW, "console:balances"),
     (Action.BLOCKS_VIEW, "console:blocks"),
 )
 

@@ -34,6 +34,8 @@ class Navigation:
     advertiser: Advertiser | None = None
     advertisers: list[Advertiser] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
+    switch_to: str = "console:campaigns"
+    """The page that another advertiser is shown on: the same one, where it is of the advertiser as a whole."""
 
 
 TEAM_PAGES = (
@@ -76,6 +78,7 @@ def of_request(request: HttpRequest, advertiser: Advertiser | None = None) -> Na
         advertiser=advertiser,
         advertisers=advertisers,
         roles=_roles(user, advertiser),
+        switch_to=_switch_to(request),
     )
 
 
@@ -96,6 +99,12 @@ def _section(
 
 def _link(request: HttpRequest, label: str, url: str, icon: str) -> Link:
     return Link(label, url, icon, is_current=request.path.startswith(url))
+
+
+def _switch_to(request: HttpRequest) -> str:
+    match = request.resolver_match
+    here = match.view_name if match else ""
+    return here if here in {page for _, _, page, _ in TEAM_PAGES} else "console:campaigns"
 
 
 def _roles(user: User, advertiser: Advertiser | None) -> list[str]:

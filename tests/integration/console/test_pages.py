@@ -82,7 +82,7 @@ def test_an_exchange_and_a_dsp_can_be_edited(
     [
         ("owner", "campaigns"),
         ("operator", "health"),
-        ("finance", "ledger"),
+        ("finance", "balances"),
         ("fraud", "blocks"),
     ],
 )
