@@ -11,6 +11,7 @@ import msgspec
 from bench.processes import BenchError
 from bench.run import RESULTS, Report, measure
 
+BUSY = " - the machine is doing other things: these figures are too bad"
 INSIDE = "RTB_BENCH_INSIDE"
 
 
@@ -35,7 +36,7 @@ def table(report: Report) -> str:
         ("CPU of the bidder", f"{bidder_us:.0f} us an auction"),
         ("CPU of the banker", f"{final.us_per_auction('banker'):.0f} us an auction"),
         ("floor: a constant answer", f"{report.floor_us:.1f} us"),
-        ("highest good rate", f"{report.best_rate:.0f} auctions/s on one bidder core"),
+        ("highest good rate", _best(report)),
         ("its core was busy", f"{final.busy('bidder'):.0%} (full: about {1e6 / bidder_us:.0f}/s)"),
         ("latency", f"p50 {latency.p50:.1f}  p99 {latency.p99:.1f}  p99.9 {latency.p999:.1f} ms"),
         ("in time (100 ms)", f"{final.success:.3%}, answered with a bid {final.bid_share:.1%}"),
@@ -46,8 +47,15 @@ def table(report: Report) -> str:
             f"{report.dsps}, {'instant' if report.instant_dsps else 'median 12 ms, 1 % at 100 ms'}",
         ),
         ("machine", f"{described.cpu}, {described.cores} cores, Python {described.python}"),
+        ("load before", f"{described.load_1min:.1f}{BUSY if described.load_1min > 1 else ''}"),
     ]
     return "\n".join(f"  {name:26}{value}" for name, value in rows)
+
+
+def _best(report: Report) -> str:
+    if not report.best_rate:
+        return f"none; figures are of {report.final.rate:.0f}/s"
+    return f"{report.best_rate:.0f} auctions/s on one bidder core"
 
 
 def _others(report: Report) -> str:
