@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 
@@ -49,6 +50,12 @@ class Exchange(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuses the charging that settlement does not know: no contract is taken that is not kept."""
+        if self.charging != Charging.AT_AUCTION:
+            text = "Charging on the billing notice is not available yet: choose at the auction."
+            raise ValidationError({"charging": text})
 
 
 @pghistory.track(exclude=["key_hash"])

@@ -54,6 +54,6 @@ def test_only_the_ledger_inserts_ledger_rows(path: Path) -> None:
     writes = [
         line
         for line in orm_writes(path)
-        if "Posting.objects" in line or "LedgerTransaction.objects" in line
+        if "Posting.objects" in line or "Transaction.objects" in line
     ]
     assert writes == []

@@ -325,3 +325,8 @@ def test_a_block_entry_is_removed(cast: SimpleNamespace) -> None:
     entry = block_entry_set(actor=SYSTEM, kind="ip", value="192.0.2.7")
     block_entry_remove(actor=cast.fraud, entry_id=entry.pk)
     assert not BlockEntry.objects.exists()
+
+
+def test_a_charging_that_is_not_settled_yet_is_refused(cast: SimpleNamespace) -> None:
+    with pytest.raises(ValidationError, match="not available yet"):
+        exchange_create(actor=cast.operator, slug="x", name="X", charging="on_billing_notice")
