@@ -78,7 +78,7 @@ def main() -> None:
     mint = Mint(os.environ["RTB_SECRET"])
     box = wire.treasury_mailbox(os.environ.get("REGION", "local"))
     while True:
-        first = store.blpop([box], timeout=5)
+        first = store.blpop([box], timeout=1)  # redis-py gives up reading after 5 s
         if first is None:
             continue
         mails = [first[1], *(store.lpop(box, BATCH) or [])]

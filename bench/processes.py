@@ -79,6 +79,12 @@ class Processes:
     def pid(self, name: str) -> int:
         return self._children[name].pid
 
+    def check_all_live(self) -> None:
+        """Raises BenchError with the end of the log of one that has died."""
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                raise BenchError(f"{name} has died:\n\n{tail(self._logs / f'{name}.log')}")
+
     def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         """Raises BenchError with the end of its log when it dies or is not ready in time."""
         deadline_s = time.monotonic() + READY_TIMEOUT_S

@@ -47,6 +47,7 @@ class Bench:
 
     def probe(self, rate: float, seconds: float = PROBE_S, url: str = "") -> Probe:
         """One run of the generator in a process of its own, on the cores that are not the bidder's."""
+        self._processes.check_all_live()
         before = self._cpu_us()
         summary, generator_us = _generate(url or self.bidder_url, rate, seconds)
         used = {name: after - before[name] for name, after in self._cpu_us().items()}
