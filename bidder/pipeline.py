@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bidder import nbr
 from bidder.auction.bid import AuctionResult
 from bidder.auction.run import run_auction
 from bidder.demand.dsp.gateway import Gateway
@@ -25,6 +24,7 @@ from bidder.enrich.enricher import Enricher
 from bidder.enrich.stage import identify, look_up
 from bidder.market import Market
 from bidder.metrics import Metrics
+from bidder.openrtb.codes import NoBid
 from bidder.openrtb.facts import traffic_of
 from bidder.passage import (
     ADMIT,
@@ -50,7 +50,7 @@ from rtbplatform.kernel.notice import NOTICE_PURPOSE
 from rtbplatform.kernel.settings import Bidder
 from rtbplatform.kernel.subject import SUBJECT_PURPOSE
 
-TECHNICAL = End("no_bid", 204, "technical error", nbr.TECHNICAL)
+TECHNICAL = End("no_bid", 204, "technical error", NoBid.TECHNICAL_ERROR)
 
 
 class Pipeline:
@@ -256,7 +256,7 @@ class Pipeline:
     def too_late(self, passage: Passage) -> End:
         """The answer is paid for and its time is over: the money goes back, the exchange gets a no-bid."""
         self.void(passage)
-        self._count(passage, "no_bid", nbr.LATE)
+        self._count(passage, "no_bid", NoBid.LATE)
         return LATE
 
     def _count(self, passage: Passage, outcome: str, number: int) -> None:

@@ -12,9 +12,9 @@ import asyncio
 from collections.abc import Callable, Collection
 from time import perf_counter
 
-from bidder import nbr
 from bidder.auction.bid import AuctionResult, ImpAuction
 from bidder.edge.wheel import FutureExpiry, Wheel
+from bidder.openrtb.codes import NoBid
 from bidder.passage import End, Passage
 from bidder.record import Recorder
 from bidder.reserve.answers import Answer, Lost
@@ -25,11 +25,11 @@ from rtbplatform.kernel.ipc import Committed, Refused, Want
 RERUNS_MAX = 2
 LOSS_INTERNAL = 1
 
-NO_BIDS = End("no_bid", 204, "nobody bid", nbr.NO_BIDS)
-ALL_LOST = End("no_bid", 204, "no bid could win", nbr.ALL_LOST)
-UNFUNDABLE = End("no_bid", 204, "no bid that could win could pay", nbr.UNFUNDABLE)
-LATE = End("no_bid", 204, "too late", nbr.LATE)
-BANKER_LOST = End("no_bid", 204, "no debit can be made durable", nbr.BANKER_LOST)
+NO_BIDS = End("no_bid", 204, "nobody bid", NoBid.NO_DEMAND)
+ALL_LOST = End("no_bid", 204, "no bid could win", NoBid.ALL_BIDS_LOST)
+UNFUNDABLE = End("no_bid", 204, "no bid that could win could pay", NoBid.UNFUNDED)
+LATE = End("no_bid", 204, "too late", NoBid.LATE)
+BANKER_LOST = End("no_bid", 204, "no debit can be made durable", NoBid.BANKER_LOST)
 
 
 class Reservation:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 
-from bidder import nbr
 from bidder.edge.quotas import Quotas
 from bidder.market import Market
+from bidder.openrtb.codes import NoBid
 from bidder.passage import End, Passage
 from rtbplatform.kernel.keys import exchange_key_hash
 
 UNKNOWN = End("refused", 401, "unknown exchange or key")
 """One answer for both: which exchanges exist is nobody's business."""
-SHED = End("shed", 204, "overload: too many auctions in flight", nbr.SHED)
-NO_SNAPSHOT = End("no_bid", 204, "no snapshot yet", nbr.NO_SNAPSHOT)
-KILLED = End("no_bid", 204, "the platform is switched off", nbr.KILLED)
+SHED = End("shed", 204, "overload: too many auctions in flight", NoBid.OVERLOAD)
+NO_SNAPSHOT = End("no_bid", 204, "no snapshot yet", NoBid.NO_SNAPSHOT)
+KILLED = End("no_bid", 204, "the platform is switched off", NoBid.KILLED)
 
 
 def admit(

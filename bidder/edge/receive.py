@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import msgspec
 
-from bidder import nbr
 from bidder.edge.body import BodyError, decode_body
 from bidder.edge.deadline import work_ms
+from bidder.openrtb.codes import NoBid
 from bidder.openrtb.errors import MalformedRequestError
 from bidder.openrtb.parts import RequestParts
 from bidder.openrtb.request import parse
 from bidder.passage import End, Passage
 
-TOO_LITTLE_TIME = End("no_bid", 204, "tmax leaves too little time", nbr.INSUFFICIENT_TIME)
+TOO_LITTLE_TIME = End("no_bid", 204, "tmax leaves too little time", NoBid.INSUFFICIENT_TIME)
 
 
 class _OnlyId(msgspec.Struct):
@@ -39,12 +39,12 @@ def decode(passage: Passage, bytes_max: int) -> End | None:
     """Only the body's encoding: also for requests that end before they are parsed."""
     arrival = passage.arrival
     if arrival.too_large:
-        return End("refused", 413, f"body above {bytes_max} bytes", nbr.INVALID)
+        return End("refused", 413, f"body above {bytes_max} bytes", NoBid.INVALID_REQUEST)
     try:
         passage.body = decode_body(arrival.raw, arrival.encoding, bytes_max)
     except BodyError as error:
         outcome = "malformed" if error.status == 400 else "refused"
-        return End(outcome, error.status, error.reason, nbr.INVALID)
+        return End(outcome, error.status, error.reason, NoBid.INVALID_REQUEST)
     return None
 
 
@@ -57,7 +57,7 @@ def receive(passage: Passage, bytes_max: int, network_margin_ms: int) -> End | N
         request = parse(passage.body)
     except MalformedRequestError as error:
         passage.request_id = request_id_of(passage.body)
-        return End("malformed", 400, str(error), nbr.INVALID)
+        return End("malformed", 400, str(error), NoBid.INVALID_REQUEST)
     passage.request = request
     passage.request_id = request.id
     passage.parts = RequestParts.of(passage.body)

@@ -33,13 +33,17 @@ class NoBid(IntEnum):
     UNFUNDED = 502
     """All that bid could not pay, or the banker refused."""
     OVERLOAD = 503
+    """Too much at once: shed."""
     LATE = 504
     """The time ran out before the answer was written."""
     BANKER_LOST = 505
+    """No debit can be made durable now."""
     KILLED = 506
     """The platform's kill switch."""
     NO_SNAPSHOT = 507
+    """This bidder does not know the market yet."""
     VELOCITY = 508
+    """Too many requests of one user, device or address in a minute."""
 
 
 class Loss(IntEnum):
