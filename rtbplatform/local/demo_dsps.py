@@ -9,6 +9,8 @@ import asyncio
 import os
 import random
 import signal
+import socket
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
+from rtbplatform.local import ports
 from rtbplatform.local.dsp_bids import (
     GARBAGE,
     Behaviour,
@@ -143,19 +146,24 @@ def read_buyers(demo_file: Path) -> list[Buyer]:
     return msgspec.json.decode(demo_file.read_bytes(), type=Demo).dsps
 
 
-async def serve(port: int, simulators: Simulators) -> asyncio.Server:
-    """Listens on loopback."""
+async def serve(held: socket.socket, simulators: Simulators) -> asyncio.Server:
+    """Answers on a socket that listens already."""
     loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: SmallHttp(simulators.handle), "127.0.0.1", port, backlog=4096
-    )
+    return await loop.create_server(lambda: SmallHttp(simulators.handle), sock=held, backlog=4096)
+
+
+def listening_socket(environ: Mapping[str, str]) -> socket.socket:
+    """The supervisor's (LISTEN_FD), or our own on DSP_PORT."""
+    if "LISTEN_FD" in environ:
+        return socket.socket(fileno=int(environ["LISTEN_FD"]))
+    return ports.hold("127.0.0.1", int(environ["DSP_PORT"]))
 
 
 async def main() -> None:
-    port = int(os.environ["DSP_PORT"])
-    base_url = os.environ.get("DSP_BASE_URL", f"http://127.0.0.1:{port}")
+    held = listening_socket(os.environ)
+    base_url = os.environ.get("DSP_BASE_URL", f"http://127.0.0.1:{held.getsockname()[1]}")
     buyers = read_buyers(Path(os.environ.get("DEMO_FILE", "var/demo.json")))
-    server = await serve(port, Simulators(buyers, base_url))
+    server = await serve(held, Simulators(buyers, base_url))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

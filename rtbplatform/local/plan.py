@@ -90,13 +90,14 @@ def make_plan(
     *,
     database_url: str,
     redis_urls: Mapping[str, str],
-    dsp_port: int,
+    dsp_socket: socket.socket,
     web_socket: socket.socket,
     bidder_sockets: Mapping[str, tuple[socket.socket, ...]],
 ) -> Plan:
     """The whole platform. Raises SettingsError when a process would refuse its settings."""
     host = reachable_host(settings.bind_host)
     web_url = os.environ.get("WEB_PUBLIC_URL") or f"http://{host}:{settings.web_port}"
+    dsp_port = dsp_socket.getsockname()[1]
     dsp_url = f"http://127.0.0.1:{dsp_port}"
     regions = tuple(
         _region(name, number, settings, redis_urls[name], bidder_sockets[name], host)
@@ -110,7 +111,7 @@ def make_plan(
         "REGION": regions[0].name,
         "BIDDER_PUBLIC_URL": regions[0].bidder_url,
     }
-    processes = [*_django_processes(folders, django, web_socket), _dsps(folders, base)]
+    processes = [*_django_processes(folders, django, web_socket), _dsps(folders, base, dsp_socket)]
     for region in regions:
         processes += _region_processes(folders, region, base, database_url)
     _refuse_wrong_settings(processes)
@@ -217,9 +218,9 @@ def _django_processes(
     ]
 
 
-def _dsps(folders: Folders, env: dict[str, str]) -> Spec:
+def _dsps(folders: Folders, env: dict[str, str], held: socket.socket) -> Spec:
     argv = (sys.executable, "-m", "rtbplatform.local.demo_dsps")
-    return _spec(folders, "dsps", argv, "dsps", env)
+    return _spec(folders, "dsps", argv, "dsps", env, held.fileno())
 
 
 def _exchange(

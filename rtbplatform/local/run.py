@@ -11,7 +11,7 @@ from itertools import chain
 from rtbplatform.kernel import environment
 from rtbplatform.kernel.settings import Local, Platform
 from rtbplatform.local import plan as plans
-from rtbplatform.local import readiness, servers
+from rtbplatform.local import ports, readiness, servers
 from rtbplatform.local.folders import Folders, LocalError, lock, write_json
 from rtbplatform.local.leftovers import end_leftovers
 from rtbplatform.local.say import complain, say
@@ -94,12 +94,14 @@ async def _platform(folders: Folders, settings: Local, supervisor: Supervisor) -
             tell=say,
         )
         assert state.dsp_port is not None
+        # Held from here on: until the simulators start, nobody else can take it.
+        dsp_socket = held.enter_context(ports.hold("127.0.0.1", state.dsp_port))
         plan = plans.make_plan(
             settings,
             folders,
             database_url=stores.database_url,
             redis_urls=stores.redis_urls,
-            dsp_port=state.dsp_port,
+            dsp_socket=dsp_socket,
             web_socket=web_socket,
             bidder_sockets=bidder_sockets,
         )

@@ -41,7 +41,8 @@ async def dsps() -> AsyncIterator[Dsps]:
     port = ports.choose()
     url = f"http://127.0.0.1:{port}"
     buyers = [Buyer(name=name, seat="s", cids=[1], crids=["a-banner"]) for name in NAMES]
-    server = await serve(port, Simulators(buyers, url))
+    held = ports.hold("127.0.0.1", port)
+    server = await serve(held, Simulators(buyers, url))
     async with aiohttp.ClientSession() as session:
         yield Dsps(url, session)
     server.close()
