@@ -16,7 +16,11 @@ from campaigns.console.access import staff_page, user_of
 from campaigns.console.market_forms import ExchangeForm, NewExchangeForm
 from campaigns.models import Exchange, ExchangeKey
 from campaigns.policy import Action
-from campaigns.services.exchange_key import exchange_key_create, exchange_key_revoke
+from campaigns.services.exchange_key import (
+    exchange_key_create,
+    exchange_key_revoke,
+    exchange_signing_key,
+)
 from campaigns.services.exchange_save import exchange_create, exchange_update
 from rtbplatform.console.submitting import sentences, submitted
 
@@ -35,6 +39,7 @@ def exchanges(request: HttpRequest) -> HttpResponse:
     return render(request, "market/exchanges.html", {"exchanges": rows, "may": may_of(request)})
 
 
+@never_cache
 @require_safe
 @staff_page(Action.MARKET_VIEW)
 def exchange(request: HttpRequest, exchange_id: int) -> HttpResponse:
@@ -42,11 +47,13 @@ def exchange(request: HttpRequest, exchange_id: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, row: Exchange, new_key: str = "") -> HttpResponse:
+    may = may_of(request)
     context = {
         "exchange": row,
         "keys": row.keys.all(),
-        "may": may_of(request),
+        "may": may,
         "new_key": new_key,
+        "signing_key": exchange_signing_key(row) if may["edit"] else "",
     }
     return render(request, "market/exchange.html", context)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -12,7 +13,7 @@ from campaigns.models import Exchange, ExchangeKey
 from campaigns.policy import Action, Actor
 from campaigns.services.change import change, save_valid
 from campaigns.services.exchange_save import exchange_changed
-from rtbplatform.kernel.keys import exchange_key_hash
+from rtbplatform.kernel.keys import answer_signing_key, exchange_key_hash
 
 IN_FORCE_MAX = 2
 
@@ -47,3 +48,9 @@ def exchange_key_revoke(*, actor: Actor, key_id: int, reason: str = "") -> Excha
             save_valid(key)
             exchange_changed(key.exchange)
     return key
+
+
+def exchange_signing_key(exchange: Exchange) -> str:
+    """Hexadecimal: what the exchange verifies our answers with (docs/openrtb.md). Derived, so that none is stored."""
+    secret = settings.PLATFORM.rtb_secret
+    return answer_signing_key(secret, exchange.slug, exchange.signature_version).hex()

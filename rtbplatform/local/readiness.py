@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from rtbplatform.kernel.keys import answer_signing_key
 from rtbplatform.local.folders import Folders, LocalError, tail, write_json
 from rtbplatform.local.plan import Plan
 from rtbplatform.local.probes import accepts, all_bidders_ready, http_ok
@@ -79,10 +80,14 @@ def facts(
 ) -> dict[str, object]:
     """The content of var/ready.json."""
     demo: dict[str, Any] = msgspec.json.decode(folders.demo_file.read_bytes())
+    exchange = demo.get("exchange")
+    if exchange:
+        secret = plan.prepare[0][1].env["RTB_SECRET"]
+        exchange["signing_key"] = answer_signing_key(secret, exchange["slug"], 1).hex()
     return {
         "web": plan.web_url,
         "bidder": plan.regions[0].bidder_url,
-        "exchange": demo.get("exchange"),
+        "exchange": exchange,
         "logins": demo.get("logins"),
         "dsps": plan.dsp_url,
         "pids": pids,

@@ -10,6 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Campaign, User
+from campaigns.policy import SYSTEM
+from campaigns.services.exchange_key import exchange_signing_key
+from campaigns.services.exchange_save import exchange_create
 
 WRITES = ("campaign_edit", "campaign_budget", "targeting_edit", "creative_new")
 ACTS = ("campaign_pause", "campaign_resume")
@@ -49,3 +52,13 @@ def test_an_advertisers_owner_opens_no_page_of_the_platform(
 def test_finance_uses_no_kill_switch(cast: SimpleNamespace, as_: Callable[[User], Client]) -> None:
     data = {"kind": "platform", "id": "1", "off": "1", "confirmed": "1", "reason": "test"}
     assert as_(cast.finance).post(reverse("console:switch"), data).status_code == 403
+
+
+def test_only_who_edits_the_market_sees_the_key_that_signs_answers(
+    cast: SimpleNamespace, as_: Callable[[User], Client]
+) -> None:
+    exchange = exchange_create(actor=SYSTEM, slug="ex", name="Ex")
+    url = reverse("console:exchange", args=[exchange.pk])
+    key = exchange_signing_key(exchange)
+    assert key in as_(cast.operator).get(url).content.decode()
+    assert key not in as_(cast.fraud).get(url).content.decode()
