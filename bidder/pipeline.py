@@ -24,7 +24,6 @@ from bidder.enrich.enricher import Enricher
 from bidder.enrich.stage import identify, look_up
 from bidder.market import Market
 from bidder.metrics import Metrics
-from bidder.openrtb.codes import NoBid
 from bidder.openrtb.facts import traffic_of
 from bidder.passage import (
     ADMIT,
@@ -44,6 +43,7 @@ from bidder.reserve.client import BankerClient
 from bidder.respond.answer import build_answer
 from bidder.unexpected import Unexpected
 from fraud.screen.rules import Screening
+from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.ids import uuid7
 from rtbplatform.kernel.keys import derive
 from rtbplatform.kernel.notice import NOTICE_PURPOSE

@@ -14,11 +14,11 @@ from time import perf_counter
 
 from bidder.auction.bid import AuctionResult, ImpAuction
 from bidder.edge.wheel import FutureExpiry, Wheel
-from bidder.openrtb.codes import NoBid
 from bidder.passage import End, Passage
 from bidder.record import Recorder
 from bidder.reserve.answers import Answer, Lost
 from bidder.reserve.client import BankerClient
+from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.ids import hash64, uuid7
 from rtbplatform.kernel.ipc import Committed, Refused, Want
 

@@ -9,10 +9,10 @@ from bidder.auction.bid import Bid
 from bidder.auction.content import content_loss
 from bidder.auction.scene import Scene
 from bidder.demand.standing import standing
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.imp import Deal, Imp
 from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import domain_and_parents
+from rtbplatform.kernel.codes import Loss
 from rtbplatform.kernel.money import cost_micros
 
 WANTED_MAX = 64

@@ -8,7 +8,6 @@ from functools import lru_cache
 from bidder.auction.bid import Bid
 from bidder.auction.scene import Scene
 from bidder.openrtb.answer import DspBid
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.fit import (
     FORMAT_OF_MTYPE,
     MTYPE_OF_FORMAT,
@@ -20,6 +19,7 @@ from bidder.openrtb.fit import (
 from bidder.openrtb.imp import Imp
 from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import domain_and_parents, with_parents
+from rtbplatform.kernel.codes import Loss
 
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
 # What a page would load. Landing pages (href) and XML namespaces may say http.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bidder.auction.bid import Bid
 from bidder.market import Market
 from bidder.openrtb.answer import DroppedBid, DspAnswer, DspBid
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.model import BidRequest
+from rtbplatform.kernel.codes import Loss
 from rtbplatform.kernel.snapshot import CampaignView, DspView
 
 CID_DIGITS_MAX = 18

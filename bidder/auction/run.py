@@ -16,9 +16,9 @@ from bidder.auction.scene import Scene
 from bidder.auction.separation import Taken
 from bidder.demand.context import BidContext
 from bidder.market import Market
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.model import BidRequest
 from bidder.openrtb.names import lowered
+from rtbplatform.kernel.codes import Loss
 from rtbplatform.kernel.snapshot import ExchangeView
 
 

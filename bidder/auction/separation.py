@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bidder.auction.bid import Bid
-from bidder.openrtb.codes import Loss
+from rtbplatform.kernel.codes import Loss
 
 
 class Taken:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from bidder.demand.context import BidContext
-from bidder.openrtb.codes import Loss
+from rtbplatform.kernel.codes import Loss
 from rtbplatform.kernel.snapshot import CampaignView
 
 _MASK = 2**64 - 1

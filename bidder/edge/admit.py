@@ -11,8 +11,8 @@ import math
 
 from bidder.edge.quotas import Quotas
 from bidder.market import Market
-from bidder.openrtb.codes import NoBid
 from bidder.passage import End, Passage
+from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.keys import exchange_key_hash
 
 UNKNOWN = End("refused", 401, "unknown exchange or key")

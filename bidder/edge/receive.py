@@ -11,11 +11,11 @@ import msgspec
 
 from bidder.edge.body import BodyError, decode_body
 from bidder.edge.deadline import work_ms
-from bidder.openrtb.codes import NoBid
 from bidder.openrtb.errors import MalformedRequestError
 from bidder.openrtb.parts import RequestParts
 from bidder.openrtb.request import parse
 from bidder.passage import End, Passage
+from rtbplatform.kernel.codes import NoBid
 
 TOO_LITTLE_TIME = End("no_bid", 204, "tmax leaves too little time", NoBid.INSUFFICIENT_TIME)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.imp import ABSENT
 from bidder.openrtb.numbers import price_of
+from rtbplatform.kernel.codes import Loss
 from rtbplatform.kernel.money import MoneyError
 
 BIDS_MAX = 200

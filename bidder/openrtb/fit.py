@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bidder.openrtb.codes import Loss
 from bidder.openrtb.imp import Audio, Banner, Imp, Video
 from bidder.openrtb.model import Device
+from rtbplatform.kernel.codes import Loss
 
 FORMAT_OF_MTYPE = {1: "banner", 2: "video", 3: "audio", 4: "native"}
 MTYPE_OF_FORMAT = {name: mtype for mtype, name in FORMAT_OF_MTYPE.items()}

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from billing.audit.find import Found, find_request
 from campaigns.console.access import staff_page
 from campaigns.policy import Action
+from rtbplatform.kernel.codes import loss_name
 from rtbplatform.kernel.events import STAGES
 
 REQUEST_ID_CHARACTERS_MAX = 512
@@ -25,6 +26,11 @@ class Bid:
 
     facts: dict[str, Any]
     is_winner: bool
+
+    @property
+    def lost_because(self) -> str:
+        """The loss code in words: "outbid"."""
+        return loss_name(int(self.facts.get("loss", 0))).replace("_", " ")
 
 
 @dataclass(frozen=True)

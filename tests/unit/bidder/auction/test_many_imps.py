@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bidder.auction.run import run_auction
-from bidder.openrtb.codes import Loss
+from rtbplatform.kernel.codes import Loss
 from tests.fixtures.openrtb.build import EXCHANGE
 from tests.fixtures.openrtb.scene import TIE_KEY, Played, play
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bidder.openrtb.answer import BIDS_MAX, BadAnswerError, parse_answer
-from bidder.openrtb.codes import Loss
+from rtbplatform.kernel.codes import Loss
 
 BID = {"id": "b", "impid": "1", "price": 1.25}
 

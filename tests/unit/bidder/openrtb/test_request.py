@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from bidder.openrtb.codes import Loss, NoBid, loss_name, no_bid_name
 from bidder.openrtb.facts import traffic_of
+from rtbplatform.kernel.codes import Loss, NoBid, loss_name, no_bid_name
 from tests.fixtures.openrtb.build import request
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bidder.openrtb.codes import NoBid
 from bidder.respond.answer import build_answer, expiry_s, no_bid_answer, signature
 from bidder.respond.dsp_notices import loss_notices, win_notices
+from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.keys import sign_answer
 from rtbplatform.kernel.notice import NoticeToken, read_token
 from rtbplatform.kernel.stream import DebitLine
