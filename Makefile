@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip
+# uv knows no certificates but its own unless told: a company's proxy has its own, in the system's store.
+export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench clean requirements setup chromium
 

@@ -247,6 +247,12 @@ class Pipeline:
             self._enricher.count_answers(passage.user, caps, passage.arrival.at_ms)
         self._count(passage, "won", -1)
 
+    def unknown(self, passage: Passage) -> None:
+        """The connection ended with bytes of the answer on the way (R8): it stays spent."""
+        if passage.debit_id:
+            self._banker.report_unknown(passage.debit_id)
+        self._count(passage, "won", -1)
+
     def void(self, passage: Passage) -> None:
         """Not a byte of the answer was written (R8)."""
         if passage.debit_id:

@@ -1,20 +1,21 @@
 """An HTTP answer as one piece of bytes, written by us, so that we know what has become of it.
 
 R8 of the budget protocol asks whether all bytes of an answer were accepted by a live socket. aiohttp's own responses do
-not say. So the handler itself writes header and body with one `transport.write`, and returns a response that writes
-nothing more. One loop turn later the event loop has handed the bytes to the kernel as far as it takes them
-(uvloop writes at the end of the turn, asyncio at once):
+not say, nor does a transport: it writes at the end of a loop turn, and by the next turn a quick client may have read
+the answer and closed. So the handler writes header and body itself, with one system call, and returns a response that
+writes nothing more:
 
-- transport closing or closed before the write: nothing was written -> VOID
-- one turn later alive, and its write buffer empty: all bytes accepted -> SENT
-- alive, but bytes still buffered: looked at again until they are gone; if the connection ends first, nobody knows how
-  much arrived: neither is reported, and the debit stays spent (UNKNOWN)
+- transport closing before the call, or the call fails: nothing was written -> VOID
+- the kernel takes all of it: SENT
+- it takes a part (a slow client): the transport gets the rest and is looked at until it is gone (SENT) or the connection
+  ends first: nobody knows how much arrived -> UNKNOWN, and the debit stays spent
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -26,6 +27,7 @@ GZIP_ABOVE_BYTES = 1024
 BACKLOG_BYTES_MAX = 256 * 1024
 """A client that does not read its answers is disconnected above this."""
 LOOK_AGAIN_S = 0.05
+FLUSH_S = 2.0
 
 PHRASES = {
     200: "OK",
@@ -45,6 +47,7 @@ class Written(web.StreamResponse):
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()
         self._keep_alive = keep_alive
+        self.keeps_alive = keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002
         return None
@@ -99,49 +102,72 @@ def _date() -> str:
     return _date_cache[1]
 
 
+Watched = tuple[asyncio.Transport, Callable[[], None], Callable[[], None]]
+"""A transport, what to do when it has taken all, what to do when it ended before."""
+
+
 class SentWatch:
-    """Finds out, for all answers of a loop turn together, which were accepted whole by their sockets."""
+    """Hands answers to their sockets, and finds out which were accepted whole."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._new: list[tuple[asyncio.Transport, Callable[[], None]]] = []
-        self._slow: list[tuple[asyncio.Transport, Callable[[], None]]] = []
-        self.unknown = 0
-        """Connections that ended with bytes of an answer still buffered."""
+        self._slow: list[Watched] = []
+        self._looks_again = False
 
     def write(
-        self, transport: asyncio.Transport | None, data: bytes, on_sent: Callable[[], None]
+        self,
+        transport: asyncio.Transport | None,
+        data: bytes,
+        on_sent: Callable[[], None],
+        on_unknown: Callable[[], None],
     ) -> bool:
-        """Writes, and calls `on_sent` when all was accepted. False: nothing was written, nor will be."""
+        """Writes, and calls `on_sent` when all was accepted, or `on_unknown` when the connection ended with bytes
+        still buffered. False: nothing was written, nor will be."""
         if transport is None or transport.is_closing():
             return False
-        if transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
+        waiting = transport.get_write_buffer_size()
+        if waiting > BACKLOG_BYTES_MAX:
             transport.abort()
             return False
-        transport.write(data)
-        if not self._new:
-            self._loop.call_soon(self._look)
-        self._new.append((transport, on_sent))
+        accepted = 0
+        if not waiting:
+            try:
+                accepted = os.write(transport.get_extra_info("socket").fileno(), data)
+            except BlockingIOError:
+                accepted = 0
+            except OSError:  # reset or shut: not a byte was taken
+                transport.abort()
+                return False
+            if accepted == len(data):
+                on_sent()
+                return True
+        transport.write(data[accepted:])
+        self._slow.append((transport, on_sent, on_unknown))
+        self._look_later()
         return True
 
+    async def flushed(self, transport: asyncio.Transport | None) -> None:
+        """Before we close a connection: until its bytes were accepted and that was seen, or FLUSH_S is over."""
+        give_up_s = self._loop.time() + FLUSH_S
+        while (  # noqa: ASYNC110 - a transport tells nobody when its buffer has become empty
+            any(one[0] is transport for one in self._slow) and self._loop.time() < give_up_s
+        ):
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _look_later(self) -> None:
+        if not self._looks_again:
+            self._looks_again = True
+            self._loop.call_later(LOOK_AGAIN_S, self._look)
+
     def _look(self) -> None:
-        written, self._new = self._new, []
-        if self._check(written):
-            self._loop.call_later(LOOK_AGAIN_S, self._look_at_slow)
-
-    def _look_at_slow(self) -> None:
+        self._looks_again = False
         slow, self._slow = self._slow, []
-        if self._check(slow):
-            self._loop.call_later(LOOK_AGAIN_S, self._look_at_slow)
-
-    def _check(self, written: list[tuple[asyncio.Transport, Callable[[], None]]]) -> bool:
-        """Whether the slow ones have to be looked at and nobody is going to yet."""
-        nobody_looks = not self._slow
-        for transport, on_sent in written:
+        for transport, on_sent, on_unknown in slow:
             if transport.is_closing():
-                self.unknown += 1
+                on_unknown()
             elif transport.get_write_buffer_size():
-                self._slow.append((transport, on_sent))
+                self._slow.append((transport, on_sent, on_unknown))
             else:
                 on_sent()
-        return nobody_looks and bool(self._slow)
+        if self._slow:
+            self._look_later()

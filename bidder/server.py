@@ -59,9 +59,15 @@ class Handlers:
             passage, end = await self._pipeline.run(arrival)
         if end is None:
             if perf_counter() < passage.answer_by_s:
-                return self._write_bid(request, passage)
+                return await self._closed_after(request, self._write_bid(request, passage))
             end = self._pipeline.too_late(passage)
-        return self._write_end(request, passage, end)
+        return await self._closed_after(request, self._write_end(request, passage, end))
+
+    async def _closed_after(self, request: web.Request, written: Written) -> Written:
+        """aiohttp closes the connection as soon as it has this, when it is to be closed."""
+        if not written.keeps_alive:
+            await self._watch.flushed(request.transport)
+        return written
 
     async def _read(self, request: web.Request, arrival: Arrival) -> End | None:
         """The raw body, as far as it may be large. Compressed ones may not be larger than plain ones."""
@@ -97,7 +103,13 @@ class Handlers:
         headers = [("X-RTB-Signature", signature(key, passage.request_id, passage.answer))]
         keep_alive, data = self._message(request, 200, passage.answer, headers)
         pipeline = self._pipeline
-        if not self._watch.write(request.transport, data, lambda: pipeline.sent(passage)):
+        watched = self._watch.write(
+            request.transport,
+            data,
+            lambda: pipeline.sent(passage),
+            lambda: pipeline.unknown(passage),
+        )
+        if not watched:
             pipeline.void(passage)
         return Written(keep_alive=keep_alive)
 
@@ -114,9 +126,10 @@ class Handlers:
             status, body = 200, no_bid_answer(passage.request_id, end.nbr)
             key = passage.market.signing_keys[exchange.id]
             headers.append(("X-RTB-Signature", signature(key, passage.request_id, body)))
-        close = status == 413
+        # What is left of a body that was not read to its end would be taken for the next request.
+        close = status == 413 or end in {TOO_SLOW, DAMAGED}
         keep_alive, data = self._message(request, status, body, headers, close=close)
-        self._watch.write(request.transport, data, _nothing)
+        self._watch.write(request.transport, data, _nothing, _nothing)
         return Written(keep_alive=keep_alive)
 
     def _message(

@@ -142,10 +142,11 @@ class Group:
 
     def outcomes(self, message: ipc.Outcomes) -> None:
         """R8. What is void is credited here, and stands in the stream before whatever spends it again."""
-        sent, void = self.debits.decide(message.sent, message.void)
-        self._sent += sent
-        if void:
-            self._void(void, [])
+        self._sent += self.debits.sent(message.sent)
+        void = self.debits.not_sent(message.void)
+        unknown = self.debits.not_sent(message.unknown)
+        if void or unknown:
+            self._void(void, unknown)
 
     def worker_gone(self, connection: int) -> int:
         """Its debits are UNKNOWN, but for those it was never told of: how many are unknown."""

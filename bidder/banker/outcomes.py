@@ -47,13 +47,13 @@ class Debits:
     def add(self, debit_id: bytes, debit: Undecided) -> None:
         self._undecided[debit_id] = debit
 
-    def decide(
-        self, sent: Iterable[bytes], void: Iterable[bytes]
-    ) -> tuple[list[int], list[Outcome]]:
-        """Sequence numbers of those sent, outcomes of those void. Unknown ids (refused, reported before) are ignored."""
-        sent_seqs = [debit.seq for debit in map(self._take, sent) if debit is not None]
-        voids = [debit.outcome() for debit in map(self._take, void) if debit is not None]
-        return sent_seqs, voids
+    def sent(self, debit_ids: Iterable[bytes]) -> list[int]:
+        """Decides them; their sequence numbers. Ids that are not undecided (refused, reported before) are ignored."""
+        return [debit.seq for debit in map(self._take, debit_ids) if debit is not None]
+
+    def not_sent(self, debit_ids: Iterable[bytes]) -> list[Outcome]:
+        """Decides those that are VOID, or those that are UNKNOWN; others are ignored as in `sent`."""
+        return [debit.outcome() for debit in map(self._take, debit_ids) if debit is not None]
 
     def connection_ended(
         self, connection: int, durable_seq: int

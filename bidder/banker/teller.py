@@ -92,6 +92,7 @@ class Teller:
 
     def outcomes(self, _worker: Worker, message: ipc.Outcomes) -> None:
         self._numbers.voids += len(message.void)
+        self._numbers.unknown += len(message.unknown)
         self._group.outcomes(message)
         self._commit_soon(LAZY_WAIT_S)
 

@@ -56,8 +56,7 @@ class BankerClient(asyncio.Protocol):
         self._notices: dict[bytes, asyncio.Future[bool]] = {}
         self._queries: dict[int, asyncio.Future[str | None]] = {}
         self._last_query = 0
-        self._sent: list[bytes] = []
-        self._void: list[bytes] = []
+        self._outcomes = ipc.Outcomes([], [], [])
         self._wanted: dict[int, tuple[int, int, int]] = {}
         self._want_timer: asyncio.TimerHandle | None = None
 
@@ -120,11 +119,15 @@ class BankerClient(asyncio.Protocol):
 
     def report_sent(self, debit_id: bytes) -> None:
         """R8: all bytes of the answer were accepted by a live socket."""
-        self._report(self._sent, debit_id)
+        self._report(self._outcomes.sent, debit_id)
 
     def report_void(self, debit_id: bytes) -> None:
         """R8: given up before a byte was written."""
-        self._report(self._void, debit_id)
+        self._report(self._outcomes.void, debit_id)
+
+    def report_unknown(self, debit_id: bytes) -> None:
+        """R8: the connection ended with bytes of the answer on the way: it stays spent."""
+        self._report(self._outcomes.unknown, debit_id)
 
     def _report(self, outcomes: list[bytes], debit_id: bytes) -> None:
         if self.welcome is not None:
@@ -195,8 +198,8 @@ class BankerClient(asyncio.Protocol):
         was_welcome, self.welcome, self._transport = self.welcome is not None, None, None
         self._mirror.clear()
         self._wanted.clear()
-        for waiting in (self._out, self._sent, self._void):
-            waiting.clear()
+        self._outcomes = ipc.Outcomes([], [], [])
+        self._out.clear()
         submits, self._submits = self._submits, {}
         notices, self._notices = self._notices, {}
         queries, self._queries = self._queries, {}
@@ -261,9 +264,10 @@ class BankerClient(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing() or self.welcome is None:
             return
         out, self._out = self._out, []
-        if self._sent or self._void:
-            out.append(ipc.frame(ipc.Outcomes(self._sent, self._void)))
-            self._sent, self._void = [], []
+        told = self._outcomes
+        if told.sent or told.void or told.unknown:
+            out.append(ipc.frame(told))
+            self._outcomes = ipc.Outcomes([], [], [])
         if not self._paused:
             out += self.backlog.take()
         if out:

@@ -50,10 +50,12 @@ class Record(msgspec.Struct, array_like=True, tag=3):
 
 
 class Outcomes(msgspec.Struct, array_like=True, tag=4):
-    """R8: answers sent whole to a live socket, and debits given up before a byte was written (debit ids)."""
+    """R8: answers sent whole to a live socket, debits given up before a byte was written, and those whose connection
+    ended with bytes on the way (debit ids)."""
 
     sent: list[bytes]
     void: list[bytes]
+    unknown: list[bytes] = []
 
 
 class Wanted(msgspec.Struct, array_like=True, tag=5):

@@ -9,10 +9,14 @@ Two integer units are used throughout the platform, and their names say which on
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation
 
 MICROS = 1_000_000
 IMPRESSIONS_PER_MILLE = 1_000
+MICRO_PLACES = 6
+DIGITS_MAX = 100
+"""A number of more digits is an attack; those within are never rounded on the way."""
+EXACT = Context(prec=DIGITS_MAX, traps=[InvalidOperation, Inexact])
 # Above this CPM (one million currency units) a price is a mistake or an attack, never an offer.
 MAX_CPM_MICROS = 1_000_000 * MICROS
 
@@ -28,9 +32,10 @@ def _to_cpm_micros(price: Decimal, rounding: str) -> int:
         # Compare before scaling: 1E308 must not become a 315-digit integer first.
         if price > MAX_CPM_MICROS // MICROS:
             raise MoneyError(f"price {price} is above {MAX_CPM_MICROS // MICROS} CPM")
-        return int((price * MICROS).to_integral_value(rounding=rounding))
-    except InvalidOperation as error:
-        raise MoneyError(f"price {price} is not a usable number") from error
+        # Rounded once, from all its digits: the default context would round to 28 of them first.
+        return int(price.scaleb(MICRO_PLACES, EXACT).to_integral_value(rounding=rounding))
+    except (InvalidOperation, Inexact) as error:
+        raise MoneyError("price is not a usable number, or has too many digits") from error
 
 
 def bid_cpm_micros(price: Decimal) -> int:

@@ -63,7 +63,12 @@ class Folders(msgspec.Struct, frozen=True):
     def create(self) -> None:
         """Makes the folders. `var` stays readable, as Postgres may run as another user; secrets have mode 0600."""
         for folder in (self.var, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LocalError(
+                    f"{folder} cannot be made ({error.strerror}): set VAR_DIR."
+                ) from error
 
     def sockets(self) -> Path:
         """A private folder whose path is short enough for unix sockets (107 bytes on Linux)."""

@@ -19,12 +19,15 @@ from rtbplatform.local.state import ServersState, choose_endpoints
 from rtbplatform.local.static_files import static_files_step
 from rtbplatform.local.supervisor import Supervisor
 
+SAME_SIGNAL_S = 1.0
+"""A signal to the whole group comes twice: from the terminal, and passed on by make."""
+
 
 async def run(folders: Folders | None = None) -> int:
     """The exit code: 0 after a stop by signal, 1 when the start failed, 2 for a wrong setting."""
     folders = folders or Folders.default()
-    folders.create()
     try:
+        folders.create()
         settings = read_settings()
         with lock(folders.var / "run.lock"):
             return await _supervised(folders, settings)
@@ -48,18 +51,19 @@ async def _supervised(folders: Folders, settings: Local) -> int:
     supervisor = Supervisor(folders.children_file)
     work = asyncio.create_task(_platform(folders, settings, supervisor))
     stopping = False
+    first_s = 0.0
+    loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
-        nonlocal stopping
-        if stopping:
-            say("Again: killing what is left.")
-            supervisor.hurry()
-        else:
-            stopping = True
+        nonlocal stopping, first_s
+        if not stopping:
+            stopping, first_s = True, loop.time()
             say("Stopping (once more kills)")
             work.cancel()
+        elif loop.time() - first_s > SAME_SIGNAL_S:
+            say("Again: killing what is left.")
+            supervisor.hurry()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rtbplatform.console.pod_health import added_up
+from bidder.banker import health as banker_health
+from rtbplatform.console.pod_health import RECENT_S, added_up
 from rtbplatform.kernel.wire import PodHealth
 
 NOW_MS = 1_000_000
@@ -52,3 +53,27 @@ def test_no_pods_have_no_latency() -> None:
 def test_an_open_breaker_is_told() -> None:
     (row,) = added_up([pod("a", 1, 1, breaker=2)], 7, NOW_MS).dsps
     assert (row.breaker, row.bid_percent, row.timeout_percent) == ("Open", 50, 10)
+
+
+def test_a_dsp_without_recent_answers_has_no_latency() -> None:
+    silent = pod("a", 1, 1)
+    silent.dsps["alder"] |= {"p50_ms": 0.0, "p99_ms": 0.0}
+    (row,) = added_up([silent], 7, NOW_MS).dsps
+    assert (row.p50_ms, row.p99_ms) == (None, None)
+
+
+def test_a_dsps_latency_is_told() -> None:
+    answering = pod("a", 1, 1)
+    answering.dsps["alder"] |= {"p50_ms": 20.0, "p99_ms": 80.0}
+    (row,) = added_up([answering], 7, NOW_MS).dsps
+    assert (row.p50_ms, row.p99_ms) == (20, 80)
+
+
+def test_an_idle_machine_does_not_lower_the_latency() -> None:
+    idle = pod("a", 0, 0)
+    idle.latency_ms = {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    assert added_up([idle, pod("b", 30, 30)], 7, NOW_MS).p50_ms == 10
+
+
+def test_recent_is_what_bankers_look_back() -> None:
+    assert RECENT_S == banker_health.WINDOW

@@ -20,11 +20,19 @@ def test_a_price_that_binary_floats_cannot_hold_keeps_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "price", ["NaN", "sNaN", "Infinity", "-Infinity", "-0.01", "1E308", "1000001"]
+    "price", ["NaN", "sNaN", "Infinity", "-Infinity", "-0.01", "1E308", "1000001", "1." + "9" * 200]
 )
 def test_what_is_no_price_is_refused(price: str) -> None:
     with pytest.raises(money.MoneyError):
         money.bid_cpm_micros(Decimal(price))
+
+
+def test_a_bid_of_many_digits_is_not_rounded_before_it_is_cut() -> None:
+    assert money.bid_cpm_micros(Decimal("55." + "9" * 31)) == 55_999_999
+
+
+def test_a_floor_of_many_digits_still_rounds_up() -> None:
+    assert money.floor_cpm_micros(Decimal("50." + "0" * 30 + "1")) == 50_000_001
 
 
 def test_negative_zero_is_zero() -> None:
