@@ -193,6 +193,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     },
 }
+UNFOLD = {"SITE_TITLE": "RTB platform administration", "SITE_HEADER": "RTB platform"}
 # django-unfold's Alpine.js evaluates expressions and styles inline.
 ADMIN_CONTENT_SECURITY_POLICY = {
     "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"],

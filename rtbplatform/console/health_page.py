@@ -45,6 +45,7 @@ def _context() -> dict[str, Any]:
         "alarms": open_alarms()[:ALARMS_MAX],
         "switches": {"killed": is_platform_killed()},
         "health_ttl_s": wire.HEALTH_TTL_S,
+        "recent_s": pod_health.RECENT_S,
     }
 
 

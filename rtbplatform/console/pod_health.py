@@ -17,6 +17,8 @@ from rtbplatform.kernel.wire import PodHealth
 
 log = structlog.get_logger(__name__)
 PODS_MAX = 1000
+RECENT_S = 10
+"""What bankers take rates and latencies over (`bidder.banker.health.WINDOW`, which may not be imported here)."""
 BREAKER_STATES = {0: ("Closed", "good"), 1: ("Probing", "warn"), 2: ("Open", "bad")}
 
 
@@ -30,10 +32,11 @@ class PodRow:
     relay_lag: int
     rps: float
     bid_rate: float | None
-    """Percent of requests answered with a bid; None without requests."""
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    """Percent of recent requests answered with a bid; None without requests."""
+    p50_ms: float | None
+    """Of recent answers; None when there were none."""
+    p95_ms: float | None
+    p99_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class DspRow:
     breaker: str
     breaker_tone: str
     calls: float
+    """With bids, timeouts and errors: since the bidders started."""
     bids: float
     timeouts: float
     errors: float
-    p50_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    """Of recent answers; None when there were none."""
+    p99_ms: float | None
 
     @property
     def bid_percent(self) -> float:
@@ -108,6 +113,7 @@ def added_up(pods: Sequence[PodHealth], published_version: int, now_ms: int) -> 
     rows = [_pod_row(pod, now_ms) for pod in pods]
     rps = sum(row.rps for row in rows)
     bidding = [row for row in rows if row.bid_rate is not None]
+    p50s = sorted(row.p50_ms for row in rows if row.p50_ms is not None)
     bid_rps = sum(row.rps * (row.bid_rate or 0) for row in bidding)
     return Health(
         pods=rows,
@@ -121,8 +127,8 @@ def added_up(pods: Sequence[PodHealth], published_version: int, now_ms: int) -> 
         ),
         rps=rps,
         bid_rate=bid_rps / rps if rps else None,
-        p50_ms=sorted(row.p50_ms for row in rows)[len(rows) // 2] if rows else None,
-        p99_ms=max((row.p99_ms for row in rows), default=None),
+        p50_ms=p50s[len(p50s) // 2] if p50s else None,
+        p99_ms=max((row.p99_ms for row in rows if row.p99_ms is not None), default=None),
         relay_lag=sum(row.relay_lag for row in rows),
         behind=sum(row.snapshot_version < published_version for row in rows),
     )
@@ -139,9 +145,9 @@ def _pod_row(pod: PodHealth, now_ms: int) -> PodRow:
         relay_lag=pod.relay_lag,
         rps=rps,
         bid_rate=100 * pod.rates.get("won", 0.0) / rps if rps else None,
-        p50_ms=pod.latency_ms.get("p50", 0.0),
-        p95_ms=pod.latency_ms.get("p95", 0.0),
-        p99_ms=pod.latency_ms.get("p99", 0.0),
+        p50_ms=_measured(pod.latency_ms, "p50"),
+        p95_ms=_measured(pod.latency_ms, "p95"),
+        p99_ms=_measured(pod.latency_ms, "p99"),
     )
 
 
@@ -156,6 +162,11 @@ def _dsp_row(slug: str, pod: str, numbers: dict[str, float]) -> DspRow:
         bids=numbers.get("bids", 0),
         timeouts=numbers.get("timeouts", 0),
         errors=numbers.get("errors", 0),
-        p50_ms=numbers.get("p50_ms", 0.0),
-        p99_ms=numbers.get("p99_ms", 0.0),
+        p50_ms=_measured(numbers, "p50_ms"),
+        p99_ms=_measured(numbers, "p99_ms"),
     )
+
+
+def _measured(latencies: dict[str, float], name: str) -> float | None:
+    """A latency is a bucket's upper bound, so 0 only says that nothing was answered."""
+    return latencies.get(name) or None

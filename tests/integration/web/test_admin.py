@@ -5,14 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
+from django.core.management import call_command
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django_scopes import scopes_disabled
 from pytest_django.fixtures import Settings
 
-from campaigns.models import Campaign, Exchange, Membership, User
+from campaigns.models import Campaign, Exchange, FxRate, Membership, PlatformSwitch, User
 from campaigns.policy import SYSTEM
 from campaigns.services.advertiser_save import advertiser_create
 from campaigns.services.campaign_create import campaign_create
@@ -166,3 +168,26 @@ def test_the_new_key_is_shown_once(client: Client, rows: SimpleNamespace) -> Non
     form = {"exchange": rows.exchange.pk, "label": "second"}
     answer = client.post(reverse(page), form, follow=True)
     assert "shown only now" in answer.content.decode()
+
+
+def test_the_admin_says_whose_it_is(client: Client) -> None:
+    login(client, "admin")
+    page = client.get(reverse("admin:index")).content.decode()
+    assert "RTB platform administration</title>" in " ".join(page.split()).replace(" </", "</")
+    assert "Django site admin" not in page
+
+
+@pytest.mark.parametrize(
+    ("model", "plural"),
+    [
+        (PlatformSwitch, "platform switches"),
+        (FxRate, "FX rates"),
+        (apps.get_model("campaigns", "DspEvent"), "DSP events"),
+    ],
+)
+def test_kinds_of_rows_are_named_as_people_write_them(model: type[Model], plural: str) -> None:
+    assert str(model._meta.verbose_name_plural) == plural
+
+
+def test_the_admins_names_need_no_migration() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)

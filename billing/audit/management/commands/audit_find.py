@@ -9,7 +9,9 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from billing.audit.find import Found, find_request
+from billing.audit.find import find_request
+from billing.audit.management.story import story
+from rtbplatform.kernel.calendar import BudgetCalendar
 
 
 class Command(BaseCommand):
@@ -17,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("request_id")
-        parser.add_argument("--json", action="store_true", help="all of it, as JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="all of it, bodies as received too, as JSON"
+        )
         parser.add_argument(
             "--personal", action="store_true", help="open personal parts whose key is still there"
         )
@@ -28,16 +32,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(msgspec.json.encode(found).decode())
         else:
-            for one in found:
-                self.stdout.write(_sentence(one))
+            calendar = BudgetCalendar(settings.PLATFORM.budget_day_seconds)
+            self.stdout.write("\n\n".join("\n".join(story(one, calendar)) for one in found))
         if not found:
             self.stderr.write(f"Nothing is known of request {options['request_id']!r}.")
             sys.exit(1)
-
-
-def _sentence(found: Found) -> str:
-    amount = sum(line.amount_micros for line in found.lines)
-    what = found.event.get("outcome") or found.event.get("kind", "")
-    money = f", debited {amount} micros ({found.outcome})" if found.lines else ""
-    proof = "verifies" if found.proof.hash_verifies else "DOES NOT VERIFY"
-    return f"{found.at_ms} {found.type} {what}{money}; entry {found.proof.seq} of {found.proof.incarnation}, {proof}"
