@@ -12,6 +12,13 @@ from django.core.exceptions import ValidationError
 
 AMOUNT_MICROS_MAX = 10**15
 """A billion currency units: above it an amount is a mistake."""
+CPM_MICROS_MAX = 10**12
+
+_SUBCATEGORIES = (
+    *(7, 23, 12, 11, 15, 9, 45, 18, 31, 9, 5, 3, 12),
+    *(8, 10, 7, 44, 6, 36, 27, 3, 4, 10, 0, 7, 4),
+)
+"""How many each of IAB1 to IAB26 has (OpenRTB 2.5, 5.1: content categories). They are numbered from 1."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -48,6 +55,11 @@ def check_format(value: str) -> None:
         raise ValidationError(f"{value!r} is not one of banner, video, native, audio.")
 
 
+def check_category(value: str) -> None:
+    if value not in _categories():
+        raise ValidationError(f"{value!r} is not an IAB content category, such as IAB1 or IAB19-6.")
+
+
 def check_device_type(value: int) -> None:
     if not 1 <= value <= 8:
         raise ValidationError(f"{value} is not an OpenRTB device type (1 to 8).")
@@ -59,7 +71,7 @@ def check_amount(value: int) -> None:
 
 
 def check_cpm(value: int) -> None:
-    if not 0 < value <= 10**12:
+    if not 0 < value <= CPM_MICROS_MAX:
         raise ValidationError("The CPM must be above 0 and at most 1,000,000.")
 
 
@@ -96,3 +108,14 @@ def refuse(problems: Iterable[tuple[str, str]]) -> None:
 @cache
 def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+@cache
+def _categories() -> frozenset[str]:
+    """IAB's content taxonomy 1.0, which is OpenRTB's when a request or a bid names no other."""
+    tiers = enumerate(_SUBCATEGORIES, start=1)
+    return frozenset(
+        code
+        for tier, count in tiers
+        for code in (f"IAB{tier}", *(f"IAB{tier}-{number}" for number in range(1, count + 1)))
+    )

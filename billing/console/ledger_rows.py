@@ -9,10 +9,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
-from billing.ledger.models import Account, Posting, Transaction
+from billing.ledger.models import Transaction
 from campaigns.models import Advertiser, Campaign, Exchange
-
-CREDIT = Q(amount_micros__lt=0)
 
 
 @dataclass(frozen=True)
@@ -82,22 +80,24 @@ def _balance_before(advertiser: Advertiser, number: int) -> int:
 
 
 def balances(advertisers: Sequence[Advertiser]) -> list[BalanceRow]:
-    """Folds of each prepaid account's postings: a credit is money that the advertiser has with us."""
-    accounts = Account.objects.filter(
-        kind=Account.Kind.PREPAID, advertiser_id__in=[one.pk for one in advertisers]
-    )
-    sums = {
-        row["account__advertiser_id"]: row
-        for row in Posting.objects.filter(account__in=accounts)
-        .values("account__advertiser_id")
+    """Told apart by kind, not by sign: a batch of spend is negative when voids prevail in it, and yet no payment."""
+    rows = (
+        Transaction.objects.filter(advertiser_id__in=[one.pk for one in advertisers])
+        .values("advertiser_id")
         .annotate(
-            credit=Sum("amount_micros", filter=CREDIT),
-            debit=Sum("amount_micros", filter=~CREDIT),
+            balance=Sum("amount_micros"),
+            deposited=Sum("amount_micros", filter=Q(kind=Transaction.Kind.DEPOSIT)),
+            spent=Sum("amount_micros", filter=Q(kind=Transaction.Kind.SPEND)),
         )
-    }
+    )
+    sums = {row["advertiser_id"]: row for row in rows}
     return [_balance(one, sums.get(one.pk, {})) for one in advertisers]
 
 
 def _balance(advertiser: Advertiser, sums: Mapping[str, Any]) -> BalanceRow:
-    deposited, spent = -int(sums.get("credit") or 0), int(sums.get("debit") or 0)
-    return BalanceRow(advertiser, deposited - spent, deposited, spent)
+    return BalanceRow(
+        advertiser,
+        balance_micros=int(sums.get("balance") or 0),
+        deposited_micros=int(sums.get("deposited") or 0),
+        spent_micros=-int(sums.get("spent") or 0),
+    )

@@ -24,6 +24,11 @@ IF_MATCH = OpenApiParameter(
     description="The ETag that you read; 412 when the budget has changed since.",
 )
 
+CHANGE = (
+    "202 when the new daily budget is below what is spent, leased or held today: "
+    "`effective_floor_micros` is then in force first, and nothing beyond it is spent."
+)
+
 
 def _etag(campaign: Campaign) -> str:
     return f'"{campaign.budget_version}"'
@@ -47,12 +52,17 @@ def _answer(campaign: Campaign, *, changed: bool = False) -> Response:
 
 
 class BudgetView(TenantView):
-    @extend_schema(summary="Budgets", responses=BudgetSerializer)
+    @extend_schema(
+        summary="Budgets",
+        description="What is asked for and what is in force today. The ETag is for `If-Match`.",
+        responses=BudgetSerializer,
+    )
     def get(self, request: Request, campaign_id: int) -> Response:  # noqa: ARG002 - the router's signature
         return _answer(get_object_or_404(Campaign.objects.all(), pk=campaign_id))
 
     @extend_schema(
         summary="Set both budgets",
+        description=CHANGE,
         parameters=[IF_MATCH],
         request=BudgetSerializer,
         responses={200: BudgetSerializer, 202: BudgetSerializer},
@@ -62,6 +72,7 @@ class BudgetView(TenantView):
 
     @extend_schema(
         summary="Set one of the budgets",
+        description=CHANGE,
         parameters=[IF_MATCH],
         request=BudgetSerializer,
         responses={200: BudgetSerializer, 202: BudgetSerializer},

@@ -37,8 +37,14 @@ class CampaignApiFilter(CampaignFilter):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Campaigns that you may see"),
-    retrieve=extend_schema(summary="One campaign"),
+    list=extend_schema(
+        summary="Campaigns",
+        description="Of the advertisers that you are a member of, in pages.",
+    ),
+    retrieve=extend_schema(
+        summary="One campaign",
+        description="404 also for a campaign of an advertiser that you are not a member of.",
+    ),
 )
 class CampaignViews(TenantView, ListModelMixin, RetrieveModelMixin, GenericViewSet[Campaign]):
     serializer_class = CampaignSerializer
@@ -53,6 +59,8 @@ class CampaignViews(TenantView, ListModelMixin, RetrieveModelMixin, GenericViewS
 
     @extend_schema(
         summary="Create a draft",
+        description="It bids once it has an approved creative and you `resume` it. "
+        "Only the platform's own people may name a `dsp`.",
         request=CampaignNewSerializer,
         responses={201: CampaignSerializer},
     )
@@ -66,6 +74,7 @@ class CampaignViews(TenantView, ListModelMixin, RetrieveModelMixin, GenericViewS
 
     @extend_schema(
         summary="Change settings",
+        description="Fields that you do not name stay. Bidders know the change within 2 seconds.",
         request=CampaignEditSerializer,
         responses=CampaignSerializer,
     )
@@ -78,22 +87,35 @@ class CampaignViews(TenantView, ListModelMixin, RetrieveModelMixin, GenericViewS
         )
         return Response(CampaignSerializer(saved).data)
 
-    @extend_schema(summary="Pause", request=None, responses=CampaignSerializer)
+    @extend_schema(
+        summary="Pause",
+        description="Bidding stops within 2 seconds.",
+        request=None,
+        responses=CampaignSerializer,
+    )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: int) -> Response:  # noqa: ARG002 - the router's signature
-        """Bidding stops within 2 seconds."""
         campaign = self.get_object()
         saved = campaign_pause(actor=user_of(request), campaign_id=campaign.pk)
         return Response(CampaignSerializer(saved).data)
 
-    @extend_schema(summary="Start or resume", request=None, responses=CampaignSerializer)
+    @extend_schema(
+        summary="Start or resume",
+        description="Starts a draft, or a paused campaign again. Bidders know it within 2 seconds.",
+        request=None,
+        responses=CampaignSerializer,
+    )
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: int) -> Response:  # noqa: ARG002 - the router's signature
         campaign = self.get_object()
         saved = campaign_resume(actor=user_of(request), campaign_id=campaign.pk)
         return Response(CampaignSerializer(saved).data)
 
-    @extend_schema(summary="Today's figures", responses=TodaySerializer)
+    @extend_schema(
+        summary="Today's figures",
+        description="Of the current budget day in the campaign's time zone; amounts in micros.",
+        responses=TodaySerializer,
+    )
     @action(detail=True, methods=["get"])
     def today(self, request: Request, pk: int) -> Response:  # noqa: ARG002 - the router's signature
         campaign = self.get_object()

@@ -19,13 +19,20 @@ from campaigns.services.targeting_set import targeting_set
 
 
 class TargetingView(TenantView):
-    @extend_schema(summary="Targeting", responses=TargetingSerializer)
+    @extend_schema(
+        summary="Targeting",
+        description="Which requests the campaign answers. An empty list targets all.",
+        responses=TargetingSerializer,
+    )
     def get(self, request: Request, campaign_id: int) -> Response:  # noqa: ARG002 - the router's signature
         row = get_object_or_404(Targeting.objects.all(), campaign_id=campaign_id)
         return Response(TargetingSerializer(row).data)
 
     @extend_schema(
-        summary="Replace targeting", request=TargetingSerializer, responses=TargetingSerializer
+        summary="Replace targeting",
+        description="Every list that you do not name becomes empty, which targets all.",
+        request=TargetingSerializer,
+        responses=TargetingSerializer,
     )
     def put(self, request: Request, campaign_id: int) -> Response:
         row = get_object_or_404(Targeting.objects.all(), campaign_id=campaign_id)
@@ -37,7 +44,12 @@ class TargetingView(TenantView):
         return Response(TargetingSerializer(saved).data)
 
 
-@extend_schema_view(get=extend_schema(summary="A campaign's creatives"))
+@extend_schema_view(
+    get=extend_schema(
+        summary="A campaign's creatives",
+        description="With the state of their review. Only approved ones are shown to anybody.",
+    )
+)
 class CreativesView(TenantView, ListAPIView[Creative]):
     serializer_class = CreativeSerializer
     pagination_class = Pages
@@ -49,7 +61,12 @@ class CreativesView(TenantView, ListAPIView[Creative]):
         campaign = get_object_or_404(Campaign.objects.all(), pk=self.kwargs["campaign_id"])
         return Creative.objects.filter(campaign=campaign)
 
-    @extend_schema(summary="Add a creative", responses={201: CreativeSerializer})
+    @extend_schema(
+        summary="Add a creative",
+        description="It is reviewed before it is shown. `adomain` is the advertiser's domain "
+        "unless you name others.",
+        responses={201: CreativeSerializer},
+    )
     def post(self, request: Request, campaign_id: int) -> Response:
         campaign = get_object_or_404(Campaign.objects.all(), pk=campaign_id)
         wanted = CreativeSerializer(data=request.data)
@@ -60,7 +77,12 @@ class CreativesView(TenantView, ListAPIView[Creative]):
         return Response(CreativeSerializer(saved).data, status=status.HTTP_201_CREATED)
 
 
-@extend_schema_view(get=extend_schema(summary="One creative"))
+@extend_schema_view(
+    get=extend_schema(
+        summary="One creative",
+        description="With the state of its review and, where it was rejected, the reason.",
+    )
+)
 class CreativeView(TenantView, RetrieveAPIView[Creative]):
     serializer_class = CreativeSerializer
     lookup_url_kwarg = "creative_id"
@@ -70,7 +92,11 @@ class CreativeView(TenantView, RetrieveAPIView[Creative]):
             return Creative.objects.none()
         return Creative.objects.all()
 
-    @extend_schema(summary="Change a creative; it is reviewed again")
+    @extend_schema(
+        summary="Change a creative",
+        description="Fields that you do not name stay. It is reviewed again, and not shown until "
+        "it is approved.",
+    )
     def patch(self, request: Request, creative_id: int) -> Response:  # noqa: ARG002 - the router's signature
         creative = self.get_object()
         wanted = CreativeSerializer(creative, data=request.data, partial=True)
@@ -82,8 +108,14 @@ class CreativeView(TenantView, RetrieveAPIView[Creative]):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Exchanges (the platform's own people only)"),
-    retrieve=extend_schema(summary="One exchange"),
+    list=extend_schema(
+        summary="Exchanges",
+        description="For the platform's own people; 403 for everybody else.",
+    ),
+    retrieve=extend_schema(
+        summary="One exchange",
+        description="For the platform's own people; 403 for everybody else.",
+    ),
 )
 class ExchangeViews(ReadOnlyModelViewSet[Exchange]):
     queryset = Exchange.objects.all()

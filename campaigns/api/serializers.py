@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from campaigns.models import Advertiser, Campaign, Creative, Dsp, Exchange, Targeting
+from campaigns.validation import AMOUNT_MICROS_MAX, CPM_MICROS_MAX
+
+
+class StrictFields(serializers.Serializer[Any]):
+    # No docstring: it would be the schema's description of whatever inherits this.
+    # A misspelt name that is ignored would be taken for the absence of a value: as targeting, that targets all.
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            settable = {name for name, field in self.fields.items() if not field.read_only}
+            if unknown := sorted(set(data) - settable):
+                raise serializers.ValidationError(
+                    {name: ["This field cannot be set here."] for name in unknown}
+                )
+        return super().to_internal_value(data)
+
+
+def amount_field(**options: Any) -> serializers.IntegerField:
+    """Bounds and sentence as of `campaigns.validation.check_amount`; the bounds are in the schema."""
+    wrong = "The amount must be above 0 and at most 1,000,000,000."
+    return _bounded(AMOUNT_MICROS_MAX, wrong, **options)
+
+
+def cpm_field(**options: Any) -> serializers.IntegerField:
+    """Bounds and sentence as of `campaigns.validation.check_cpm`; the bounds are in the schema."""
+    return _bounded(CPM_MICROS_MAX, "The CPM must be above 0 and at most 1,000,000.", **options)
+
+
+def _bounded(most: int, wrong: str, **options: Any) -> serializers.IntegerField:
+    messages: dict[str, Any] = {"min_value": wrong, "max_value": wrong}
+    return serializers.IntegerField(min_value=1, max_value=most, error_messages=messages, **options)
 
 
 class CampaignSerializer(serializers.ModelSerializer[Campaign]):
@@ -21,8 +53,10 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
         read_only_fields = fields
 
 
-class CampaignEditSerializer(serializers.ModelSerializer[Campaign]):
-    """What `PATCH` may change; budgets, status and targeting have addresses of their own."""
+class CampaignEditSerializer(StrictFields, serializers.ModelSerializer[Campaign]):
+    """Settings of a campaign. Budgets, status and targeting have addresses of their own."""
+
+    bid_cpm_micros = cpm_field(help_text="The most it pays for 1,000 impressions.")
 
     class Meta:
         model = Campaign
@@ -32,16 +66,14 @@ class CampaignEditSerializer(serializers.ModelSerializer[Campaign]):
         )
         validators: ClassVar[list[Any]] = []
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(self.initial_data) - set(self.fields))
-        if unknown:
-            raise serializers.ValidationError(
-                {key: ["This field cannot be set here."] for key in unknown}
-            )
-        return attrs
-
 
 class CampaignNewSerializer(CampaignEditSerializer):
+    """A new campaign. Its currency is the advertiser's, and so is its time zone unless you name one."""
+
+    daily_budget_micros = amount_field(help_text="Never exceeded on any day.")
+    total_budget_micros = amount_field(
+        required=False, allow_null=True, help_text="Over the campaign's life; null: no limit."
+    )
     advertiser = serializers.PrimaryKeyRelatedField(queryset=Advertiser.objects.all())
     dsp = serializers.PrimaryKeyRelatedField(
         queryset=Dsp.objects.all(), required=False, allow_null=True
@@ -55,10 +87,10 @@ class CampaignNewSerializer(CampaignEditSerializer):
         extra_kwargs = {"starts_at": {"required": False}, "time_zone": {"required": False}}
 
 
-class BudgetSerializer(serializers.Serializer[dict[str, Any]]):
-    daily_budget_micros = serializers.IntegerField(min_value=1)
-    total_budget_micros = serializers.IntegerField(
-        min_value=1, allow_null=True, help_text="null: no limit."
+class BudgetSerializer(StrictFields):
+    daily_budget_micros = amount_field(help_text="Never exceeded on any day.")
+    total_budget_micros = amount_field(
+        allow_null=True, help_text="Over the campaign's life; null: no limit."
     )
     budget_version = serializers.IntegerField(read_only=True, help_text="Also the ETag.")
     in_force_micros = serializers.IntegerField(
@@ -85,15 +117,15 @@ class TodaySerializer(serializers.Serializer[Any]):
     projected_micros = serializers.IntegerField()
 
 
-class TargetingSerializer(serializers.ModelSerializer[Targeting]):
-    """Every list that is not named becomes empty, which targets all."""
+class TargetingSerializer(StrictFields, serializers.ModelSerializer[Targeting]):
+    """An empty list targets all. A `not_` list excludes, and wins over the list that includes."""
 
     class Meta:
         model = Targeting
         exclude = ("id", "campaign")
 
 
-class CreativeSerializer(serializers.ModelSerializer[Creative]):
+class CreativeSerializer(StrictFields, serializers.ModelSerializer[Creative]):
     class Meta:
         model = Creative
         fields = (

@@ -16,6 +16,7 @@ from rest_framework.throttling import ScopedRateThrottle, SimpleRateThrottle
 from rest_framework.views import APIView
 
 from campaigns.api.access import user_of
+from campaigns.api.serializers import StrictFields
 from campaigns.models import User
 from campaigns.services.api_token import api_token_create, api_token_revoke
 
@@ -30,7 +31,7 @@ class PerEmail(SimpleRateThrottle):
         return f"throttle_tokens_{email.strip().lower()[:254]}" if email else None
 
 
-class CredentialsSerializer(serializers.Serializer[dict[str, Any]]):
+class CredentialsSerializer(StrictFields):
     email = serializers.EmailField()
     password = serializers.CharField(max_length=256, trim_whitespace=False)
     code = serializers.CharField(
@@ -73,7 +74,11 @@ class TokensView(APIView):
         return limits if self.request.method == "POST" else super().get_throttles()
 
     @extend_schema(
-        summary="Make a token", request=CredentialsSerializer, responses={201: NewTokenSerializer}
+        summary="Make a token",
+        description="The token is shown this once and ends after 30 days. Ten attempts a minute, "
+        "per address and per email.",
+        request=CredentialsSerializer,
+        responses={201: NewTokenSerializer},
     )
     def post(self, request: Request) -> Response:
         wanted = CredentialsSerializer(data=request.data)
@@ -83,14 +88,22 @@ class TokensView(APIView):
         data = NewTokenSerializer({"token": clear, "expiry": row.expiry}).data
         return Response(data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Your tokens", responses=TokenSerializer(many=True))
+    @extend_schema(
+        summary="Your tokens",
+        description="Those that have not been revoked, the newest first; never their secret part.",
+        responses=TokenSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         rows = AuthToken.objects.filter(user=user_of(request)).order_by("-created")
         return Response(TokenSerializer(rows, many=True).data)
 
 
 class TokenView(APIView):
-    @extend_schema(summary="Revoke one of your tokens", responses={204: None})
+    @extend_schema(
+        summary="Revoke one of your tokens",
+        description="It is worth nothing from the next request on.",
+        responses={204: None},
+    )
     def delete(self, request: Request, token_key: str) -> Response:
         api_token_revoke(user=user_of(request), token_key=token_key)
         return Response(status=status.HTTP_204_NO_CONTENT)

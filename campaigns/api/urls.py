@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from campaigns.api import budget, parts, tokens
 from campaigns.api.campaigns import CampaignViews
+from campaigns.api.unknown import UnknownAddressView
 
 app_name = "api"
 
@@ -26,4 +27,5 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/", include(_of_campaign)),
     path("creatives/<int:creative_id>/", parts.CreativeView.as_view(), name="creative"),
     path("", include(router.urls)),
+    re_path("", UnknownAddressView.as_view(), name="unknown"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import ClassVar
 
 import pghistory
@@ -11,7 +13,14 @@ from django_scopes import ScopedManager
 from campaigns.models.accounts import Advertiser
 from campaigns.models.fields import not_negative, texts
 from campaigns.models.market import Dsp
-from campaigns.validation import check_amount, check_cpm, check_currency, check_time_zone
+from campaigns.validation import (
+    check_amount,
+    check_category,
+    check_cpm,
+    check_currency,
+    check_time_zone,
+    refuse,
+)
 
 
 class CampaignStatus(models.TextChoices):
@@ -65,7 +74,9 @@ class Campaign(models.Model):  # type: ignore[django-manager-missing] # scoped m
     dsp = models.ForeignKey(
         Dsp, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"
     )
-    categories = texts(16, help_text="IAB content categories of what is advertised.")
+    categories = texts(
+        16, check_category, help_text="IAB content categories of what is advertised."
+    )
     frequency_cap_count = models.PositiveIntegerField(default=0, help_text="0: no cap.")
     frequency_cap_window_s = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -96,3 +107,19 @@ class Campaign(models.Model):  # type: ignore[django-manager-missing] # scoped m
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """What the constraints refuse as well, said in sentences at the fields to be mended."""
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        # A field of the wrong type is left as it was given, and has been refused already.
+        starts_at, ends_at = self.starts_at, self.ends_at
+        if (
+            isinstance(starts_at, datetime)
+            and isinstance(ends_at, datetime)
+            and ends_at <= starts_at
+        ):
+            yield "ends_at", "The end must be after the start."
+        if self.frequency_cap_count and not self.frequency_cap_window_s:
+            yield "frequency_cap_window_s", "A frequency cap needs a window: say how long it is."

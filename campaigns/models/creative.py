@@ -11,7 +11,7 @@ from django_scopes import ScopedManager
 from campaigns.models.accounts import Advertiser
 from campaigns.models.campaign import Campaign
 from campaigns.models.fields import integers, texts
-from campaigns.validation import check_domain
+from campaigns.validation import check_category, check_domain
 
 
 class CreativeFormat(models.TextChoices):
@@ -37,7 +37,7 @@ class Creative(models.Model):
     height = models.PositiveIntegerField(default=0)
     markup = models.TextField(help_text="HTML, VAST or native JSON, with OpenRTB macros.")
     adomain = texts(253, check_domain, help_text="Domains of the advertiser, for blocking.")
-    categories = texts(16, help_text="IAB content categories.")
+    categories = texts(16, check_category, help_text="IAB content categories.")
     attributes = integers(help_text="OpenRTB creative attributes.")
     mimes = texts(64)
     duration_s = models.PositiveIntegerField(default=0)

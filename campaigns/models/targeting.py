@@ -11,6 +11,7 @@ from django_scopes import ScopedManager
 from campaigns.models.campaign import Campaign
 from campaigns.models.fields import integers, texts
 from campaigns.validation import (
+    check_category,
     check_country,
     check_device_type,
     check_domain,
@@ -32,8 +33,8 @@ class Targeting(models.Model):
     not_domains = texts(253, check_domain)
     bundles = texts(255)
     not_bundles = texts(255)
-    categories = texts(16, help_text="IAB content categories.")
-    not_categories = texts(16)
+    categories = texts(16, check_category, help_text="IAB content categories.")
+    not_categories = texts(16, check_category)
     publishers = texts(255)
     not_publishers = texts(255)
     exchanges = integers(help_text="Ids of exchanges.")

@@ -330,3 +330,23 @@ def test_a_block_entry_is_removed(cast: SimpleNamespace) -> None:
 def test_a_charging_that_is_not_settled_yet_is_refused(cast: SimpleNamespace) -> None:
     with pytest.raises(ValidationError, match="not available yet"):
         exchange_create(actor=cast.operator, slug="x", name="X", charging="on_billing_notice")
+
+
+@pytest.mark.parametrize("code", ["IAB1", "IAB26-4", "IAB19-36"])
+def test_a_category_of_iabs_taxonomy_is_taken(
+    code: str, campaign: Campaign, cast: SimpleNamespace
+) -> None:
+    targeting = targeting_set(actor=cast.owner, campaign_id=campaign.pk, categories=[code])
+    assert targeting.categories == [code]
+
+
+@pytest.mark.parametrize("code", ["nonsense", "IAB27", "IAB0", "IAB24-1", "iab1", "IAB1-08", "1"])
+def test_a_category_that_iabs_taxonomy_has_not_is_refused_wherever_it_is_set(
+    code: str, campaign: Campaign, cast: SimpleNamespace
+) -> None:
+    with pytest.raises(ValidationError, match="not an IAB content category"):
+        campaign_update(actor=cast.owner, campaign_id=campaign.pk, categories=[code])
+    with pytest.raises(ValidationError, match="not an IAB content category"):
+        targeting_set(actor=cast.owner, campaign_id=campaign.pk, not_categories=[code])
+    with pytest.raises(ValidationError, match="not an IAB content category"):
+        make_creative(cast, campaign, categories=[code])

@@ -159,6 +159,13 @@ def test_a_name_that_is_taken_is_refused(
     assert "above 0" in str(form.errors), form.errors
 
 
+def test_a_category_that_there_is_not_is_refused_beside_its_field(post: Post) -> None:
+    data = {"name": "Spring", "bid_cpm": "2", "pacing": "even", "starts_at": "2030-01-01T00:00"}
+    answer: Any = post("campaign_edit", **data, frequency_cap_count="0", categories="nonsense")
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == ["categories"]
+
+
 def test_targeting_says_which_value_is_wrong(post: Post) -> None:
     answer = post("targeting_edit", countries="USA, Germany")
     assert answer.status_code == 422

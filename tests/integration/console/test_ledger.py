@@ -111,6 +111,23 @@ def test_balances_are_folds_of_postings(
     assert acme.balance_micros == 97 * DOLLAR
 
 
+def test_voids_are_less_spent_and_not_paid_in(
+    entries: None,
+    cast: SimpleNamespace,
+    campaign: Campaign,
+    exchange: Exchange,
+    as_: Callable[[User], Client],
+) -> None:
+    place = {"campaign_id": campaign.pk, "day": DAY, "exchange_id": exchange.pk}
+    stream = {"incarnation": INCARNATION, "first_seq": 3, "last_seq": 3}
+    with transaction.atomic():
+        post([spend(cast.acme.pk, "USD", -2 * DOLLAR, **place, **stream)], timezone.now())
+    rows: Any = as_(cast.finance).get(reverse("console:balances")).context["rows"]
+    (acme,) = (row for row in rows if row.advertiser == cast.acme)
+    assert (acme.deposited_micros, acme.spent_micros) == (100 * DOLLAR, 1 * DOLLAR)
+    assert acme.balance_micros == 99 * DOLLAR
+
+
 def test_the_chart_cumulates_the_days_entries(
     cast: SimpleNamespace, campaign: Campaign, exchange: Exchange, as_: Callable[[User], Client]
 ) -> None:
