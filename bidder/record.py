@@ -1,11 +1,15 @@
-"""What the audit keeps of a request: its AuctionEvent, with the personal part sealed. Every request ends in one."""
+"""What the audit keeps of a request: its AuctionEvent, with the personal part sealed. Every request ends in one.
+
+Nothing here raises, whatever state a passage is in: a request that has no event cannot be explained to anyone.
+"""
 
 from __future__ import annotations
 
 from bidder.auction.bid import AuctionResult, Bid, ImpAuction
 from bidder.demand.dsp.call import Call
 from bidder.enrich.people import address_of, identifier_of
-from bidder.passage import End, Passage
+from bidder.openrtb.model import BidRequest
+from bidder.passage import Arrival, End, Passage
 from rtbplatform.kernel.events import AuctionEvent, BidRecord, DspCall, ImpRecord, encode_event
 from rtbplatform.kernel.keys import derive
 from rtbplatform.kernel.subject import SUBJECT_PURPOSE, SubjectSealer, subject_hash
@@ -35,7 +39,7 @@ class Recorder:
             event_id=passage.event_id,
             at_ms=arrival.at_ms,
             request_id=passage.request_id,
-            exchange=passage.exchange.slug if passage.exchange else arrival.exchange[:64],
+            exchange=passage.exchange.slug if passage.exchange else _name_of(arrival),
             region=self._region,
             pod=self._pod,
             worker=self._worker,
@@ -50,40 +54,42 @@ class Recorder:
             degraded=passage.degraded,
         )
         if request is not None:
-            assert passage.parts is not None
             event.test = request.test == 1
             event.publisher = request.publisher
             event.domain = request.domain or request.bundle
             event.country = request.country
             event.device_type = request.device.devicetype if request.device else 0
             event.auction_type = request.at
-            event.request = passage.parts.public_bytes()
-        if passage.result is not None:
-            event.imps = _imp_records(passage, passage.result)
+            event.request = passage.parts.public_bytes() if passage.parts is not None else b""
+            if passage.result is not None:
+                event.imps = _imp_records(request, passage.result)
         return encode_event(event)
 
     def _seal(self, passage: Passage) -> None:
         """Once per passage: an auction that is run again keeps its sealed part and the key that goes with it."""
         if passage.subject_part is not None:
             return
-        arrival = passage.arrival
-        if passage.request is None:
-            plain = (passage.body or arrival.raw)[:UNREAD_BYTES_MAX]
-            identifier = ""
-        else:
-            assert passage.parts is not None
-            plain = passage.parts.personal_bytes()
-            identifier = identifier_of(passage.request, arrival.exchange) or address_of(
-                passage.request
-            )
+        arrival, request, parts = passage.arrival, passage.request, passage.parts
+        exchange = _name_of(arrival)
+        plain = parts.personal_bytes() if parts is not None else passage.body or arrival.raw
+        if request is None or parts is None:
+            plain = plain[:UNREAD_BYTES_MAX]
+        identifier = ""
+        if request is not None:
+            identifier = identifier_of(request, exchange) or address_of(request)
         if not plain:
             return
         # Of whom we do not know: one key per exchange and day instead of one per request.
-        identifier = identifier or f"unknown:{arrival.exchange[:64]}:{arrival.at_ms // DAY_MS}"
+        identifier = identifier or f"unknown:{exchange}:{arrival.at_ms // DAY_MS}"
         subject = subject_hash(self._subject_key, identifier)
         passage.subject_part, key = self.sealer.seal(subject, plain, arrival.at_ms)
         if key is not None:
             passage.subject_keys.append(key)
+
+
+def _name_of(arrival: Arrival) -> str:
+    """What the caller says it is; a path that is not UTF-8 comes with lone surrogates, which nothing can encode."""
+    return arrival.exchange[:64].encode(errors="replace").decode()
 
 
 def _call_record(call: Call) -> DspCall:
@@ -98,16 +104,15 @@ def _call_record(call: Call) -> DspCall:
     )
 
 
-def _imp_records(passage: Passage, result: AuctionResult) -> list[ImpRecord]:
-    records = [_imp_record(passage, result, auction) for auction in result.imps]
+def _imp_records(request: BidRequest, result: AuctionResult) -> list[ImpRecord]:
+    records = [_imp_record(request, result, auction) for auction in result.imps]
     if result.stray:
         records.append(ImpRecord(imp_id="", bids=[_bid_record(bid) for bid in result.stray]))
     return records
 
 
-def _imp_record(passage: Passage, result: AuctionResult, auction: ImpAuction) -> ImpRecord:
-    assert passage.request is not None
-    imp = passage.request.imp[auction.imp]
+def _imp_record(request: BidRequest, result: AuctionResult, auction: ImpAuction) -> ImpRecord:
+    imp = request.imp[auction.imp]
     record = ImpRecord(
         imp_id=auction.imp_id,
         formats=imp.formats,
@@ -118,12 +123,11 @@ def _imp_record(passage: Passage, result: AuctionResult, auction: ImpAuction) ->
     winner = auction.winner
     if winner is not None:
         campaign = winner.bid.campaign
-        assert campaign is not None, "no bid wins without someone to pay"
-        record.winner = next(i for i, bid in enumerate(auction.bids) if bid is winner.bid)
+        record.winner = next((i for i, bid in enumerate(auction.bids) if bid is winner.bid), -1)
         record.clearing_cpm_micros = winner.clearing_cpm_micros
         record.clearing_currency = result.currency
         record.cost_micros = winner.cost_micros
-        record.cost_currency = campaign.currency
+        record.cost_currency = campaign.currency if campaign is not None else ""
         record.fx_rate = str(winner.fx_rate) if winner.fx_rate is not None else ""
         record.multiplier = str(imp.multiplier) if imp.multiplier is not None else ""
     return record

@@ -14,6 +14,7 @@ from bidder.market import Market
 from bidder.passage import End, Passage
 from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.keys import exchange_key_hash
+from rtbplatform.kernel.snapshot import ExchangeView
 
 UNKNOWN = End("refused", 401, "unknown exchange or key")
 """One answer for both: which exchanges exist is nobody's business."""
@@ -35,7 +36,7 @@ def admit(
         return UNKNOWN
     if exchange.header_key_only and not arrival.key_in_header:
         return UNKNOWN
-    if not market.admits(exchange, exchange_key_hash(arrival.key)):
+    if not _knows_key(market, exchange, arrival.key):
         return UNKNOWN
     passage.exchange = exchange
     if not quotas.take(exchange.slug, exchange.qps_max, arrival.received_s):
@@ -44,3 +45,11 @@ def admit(
     if in_flight > in_flight_max:
         return SHED
     return KILLED if market.killed else None
+
+
+def _knows_key(market: Market, exchange: ExchangeView, key: str) -> bool:
+    try:
+        return market.admits(exchange, exchange_key_hash(key))
+    except UnicodeEncodeError:
+        # aiohttp reads header bytes that are no UTF-8 as lone surrogates: none of our keys has any.
+        return False

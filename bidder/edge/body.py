@@ -29,10 +29,31 @@ def decode_body(raw: bytes, encoding: str, bytes_max: int) -> bytes:
     if encoding in {"gzip", "x-gzip"}:
         return _inflate(raw, GZIP_WBITS, bytes_max)
     if encoding == "deflate":
-        # RFC 9110 means zlib's format; old clients send raw deflate. zlib's header tells them apart.
-        zlib_header = len(raw) >= 2 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
-        return _inflate(raw, ZLIB_WBITS if zlib_header else RAW_DEFLATE_WBITS, bytes_max)
+        return _inflate(raw, _deflate_wbits(raw), bytes_max)
     raise BodyError(415, f"unknown content encoding {encoding[:40]!r}")
+
+
+def beginning_of(raw: bytes, encoding: str, bytes_max: int) -> bytes:
+    """The first `bytes_max` plain bytes of a body that `decode_body` refuses, or as many as can be had. Never raises."""
+    encoding = encoding.strip().lower()
+    if encoding in {"gzip", "x-gzip"}:
+        return _inflated_beginning(raw, GZIP_WBITS, bytes_max)
+    if encoding == "deflate":
+        return _inflated_beginning(raw, _deflate_wbits(raw), bytes_max)
+    return raw[:bytes_max]
+
+
+def _inflated_beginning(raw: bytes, wbits: int, bytes_max: int) -> bytes:
+    try:
+        return zlib.decompressobj(wbits).decompress(raw[:bytes_max], bytes_max)
+    except zlib.error:
+        return b""
+
+
+def _deflate_wbits(raw: bytes) -> int:
+    # RFC 9110 means zlib's format; old clients send raw deflate. zlib's header tells them apart.
+    zlib_header = len(raw) >= 2 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
+    return ZLIB_WBITS if zlib_header else RAW_DEFLATE_WBITS
 
 
 def _inflate(raw: bytes, wbits: int, bytes_max: int) -> bytes:

@@ -42,6 +42,7 @@ GEO_STAYS = frozenset(["country", "region", "metro", "utcoffset", "type"])
 IPV4_KEPT_BITS = 24
 IPV6_KEPT_BITS = 48
 GEO_DECIMALS = 2
+DEGREES_MAX = 180
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -50,8 +51,12 @@ _NOTHING = Raw(b"{}")
 
 
 def members_of(raw: Raw) -> dict[str, Raw]:
-    """Empty for anything but an object: such a member was dropped when the request was read."""
-    return _decode(raw) if bytes(raw).startswith(b"{") else {}
+    """Empty for anything but an object: such a member was dropped when the request was read. So is one nested so
+    deeply that it can no longer be read here, further down the stack than where it was read first."""
+    try:
+        return _decode(raw) if bytes(raw).startswith(b"{") else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
 
 
 def without(raw: Raw, name: str) -> Raw:
@@ -79,7 +84,7 @@ def anonymous_device(raw: Raw) -> Raw:
     kept: dict[str, Raw] = {name: value for name, value in members.items() if name in DEVICE_STAYS}
     for name in ("ip", "ipv6"):
         if name in members:
-            address = truncated_ip(str(_any(members[name])))
+            address = truncated_ip(str(_value_of(members[name])))
             if address:
                 kept[name] = Raw(_encode(address))
     if "geo" in members:
@@ -101,7 +106,17 @@ def _coarse_geo(raw: Raw) -> Raw:
     members = members_of(raw)
     kept: dict[str, Raw] = {name: value for name, value in members.items() if name in GEO_STAYS}
     for name in ("lat", "lon"):
-        value = _any(members[name]) if name in members else None
-        if isinstance(value, int | float):
+        value = _value_of(members[name]) if name in members else None
+        # Larger ones are no degrees, and may be integers that cannot be written.
+        if isinstance(value, int | float) and abs(value) <= DEGREES_MAX:
             kept[name] = Raw(_encode(round(value, GEO_DECIMALS)))
     return Raw(_encode(kept))
+
+
+def _value_of(raw: Raw) -> object:
+    """None for what is no usable value, such as 1e400: the member was dropped when the request was read."""
+    try:
+        value: object = _any(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from rtbplatform.kernel.money import MoneyError, bid_cpm_micros, floor_cpm_micros
 
 MULTIPLIER_MAX = 1_000_000
-_MULTIPLIER_UNIT = Decimal("0.000001")
+MULTIPLIER_PLACES_MAX = 18
+"""Of digits after the point; costs are exact fractions, and a million digits would be computed with as well."""
 
 
 def decimal_of(raw: bytes) -> Decimal:
@@ -33,14 +34,17 @@ def price_of(raw: bytes) -> int:
 
 
 def multiplier_of(raw: bytes) -> Decimal | None:
-    """``qty.multiplier``: above 0, at most MULTIPLIER_MAX; null = None = 1. Digits past the sixth decimal round up, so that a cost is
-    never understated and stays cheap to compute. Raises MoneyError."""
+    """``qty.multiplier``: above 0, at most MULTIPLIER_MAX, with at most MULTIPLIER_PLACES_MAX decimals; null = None = 1.
+
+    Exact, never rounded: the exchange bills by the number that it sent. What cannot be used is refused and not taken
+    as absent, which would mean 1 and be another price. Raises MoneyError.
+    """
     if raw == b"null":
         return None
     value = decimal_of(raw)
     if not 0 < value <= MULTIPLIER_MAX:
         raise MoneyError(f"multiplier {raw[:20]!r} is out of range")
     exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent >= -6:
-        return value
-    return value.quantize(_MULTIPLIER_UNIT, rounding=ROUND_CEILING)
+    if not isinstance(exponent, int) or exponent < -MULTIPLIER_PLACES_MAX:
+        raise MoneyError(f"multiplier {raw[:20]!r} has too many decimals")
+    return value

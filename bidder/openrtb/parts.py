@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bidder.openrtb.anonymous import anonymous_device, anonymous_user, members_of, without
+from bidder.openrtb.errors import MalformedRequestError
 
 PUBLIC = frozenset(
     [
@@ -36,6 +37,7 @@ PUBLIC = frozenset(
     ]
 )
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -57,8 +59,12 @@ class RequestParts(Struct):
 
     @classmethod
     def of(cls, body: bytes) -> RequestParts:
-        """`body` has been through `request.parse`, so it is a JSON object."""
-        return cls(_decode(body))
+        """`body` has been through `request.parse`, so it is a JSON object. Raises MalformedRequestError all the same
+        for what only this reading finds, such as a member's name that is not UTF-8."""
+        try:
+            return cls(_decode(body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedRequestError("not_json") from error
 
     def shared_body(self, *, ids_allowed: bool, schain_node: bytes | None = None) -> SharedBody:
         """Without consent ids, eids, IP ends and precise geo are left out. The exchange's buyeruid is ours, so it
@@ -96,10 +102,19 @@ def _with_node(source: Raw, node: bytes) -> Raw:
 
 
 def _extended(schain: Raw | None, node: bytes) -> Raw:
+    """Nodes that are no list are as good as none: ours is the first then, and the chain is not complete."""
     chain = members_of(schain) if schain is not None else {}
-    if not chain:
-        # The exchange sent no chain: ours begins with us, so it is not complete.
-        chain = {"complete": Raw(b"0"), "ver": Raw(b'"1.0"')}
-    nodes = msgspec.json.decode(chain["nodes"], type=list[Raw]) if "nodes" in chain else []
+    nodes = _nodes_of(chain)
+    if not nodes:
+        # What came before us is not known.
+        chain["complete"] = Raw(b"0")
+        chain.setdefault("ver", Raw(b'"1.0"'))
     chain["nodes"] = Raw(_encode([*nodes, Raw(node)]))
     return Raw(_encode(chain))
+
+
+def _nodes_of(chain: dict[str, Raw]) -> list[Raw]:
+    try:
+        return _decode_list(chain["nodes"]) if "nodes" in chain else []
+    except (msgspec.DecodeError, RecursionError):
+        return []

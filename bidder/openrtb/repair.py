@@ -17,6 +17,9 @@ from bidder.openrtb.errors import MalformedRequestError
 from bidder.openrtb.model import BidRequest, decode_request
 
 REPAIRS_MAX = 16
+LARGE_BODY_BYTES = 32 * 1024
+REPAIRS_OF_LARGE_MAX = 3
+"""Each repair encodes and reads the whole body again: rounds times size is what a bad body can cost us."""
 
 _SIZES = ("w", "h")
 _TIMES = ("minduration", "maxduration")
@@ -41,12 +44,14 @@ _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
 def decode_repaired(body: bytes) -> BidRequest:
-    """`body` less the optional members that cannot be used, at most REPAIRS_MAX. Raises MalformedRequestError."""
+    """`body` less the optional members that cannot be used: at most REPAIRS_MAX, of a large body REPAIRS_OF_LARGE_MAX.
+    Raises MalformedRequestError."""
+    repairs_max = REPAIRS_OF_LARGE_MAX if len(body) > LARGE_BODY_BYTES else REPAIRS_MAX
     try:
         tree = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
         tree = _without_nulls(tree)
         dropped = 0
-        for _ in range(REPAIRS_MAX + 1):
+        for _ in range(repairs_max + 1):
             try:
                 request = decode_request(_encode(tree))
             except msgspec.ValidationError as error:

@@ -12,13 +12,16 @@ from bidder.openrtb.native import check_native
 from bidder.openrtb.numbers import floor_of, multiplier_of
 from rtbplatform.kernel.money import MoneyError
 
+REQUEST_ID_CHARS_MAX = 512
+"""The signed URLs of notices carry the id, and servers refuse long URLs; the ids of real exchanges have below 100."""
+IMPS_MAX = 100
+"""Each imp is matched, priced and recorded by itself, so its number bounds a request's time. Real requests have one
+to some ten, a page's worth of placements."""
+
 
 def validate(request: BidRequest) -> None:
     """Fills the derived members. Raises MalformedRequestError."""
-    if not request.id:
-        raise MalformedRequestError("id_missing")
-    if not request.imp:
-        raise MalformedRequestError("no_imp")
+    _check_amounts(request)
     if request.tmax < 0:
         raise MalformedRequestError("negative_number", "tmax")
     if request.wseat and request.bseat:
@@ -34,6 +37,19 @@ def validate(request: BidRequest) -> None:
         if imp.id in seen:
             raise MalformedRequestError("imp_id_duplicate", f"imp[{index}]")
         seen.add(imp.id)
+
+
+def _check_amounts(request: BidRequest) -> None:
+    if not request.id:
+        raise MalformedRequestError("id_missing")
+    if len(request.id) > REQUEST_ID_CHARS_MAX:
+        sentence = f"a request's id has at most {REQUEST_ID_CHARS_MAX} characters"
+        raise MalformedRequestError("id_too_long", "id", sentence)
+    if not request.imp:
+        raise MalformedRequestError("no_imp")
+    if len(request.imp) > IMPS_MAX:
+        sentence = f"a request has at most {IMPS_MAX} imps, this one {len(request.imp)}"
+        raise MalformedRequestError("too_many_imps", "imp", sentence)
 
 
 def _check_channel(request: BidRequest) -> None:

@@ -56,6 +56,20 @@ def test_more_bad_members_than_are_repaired_refuse_the_request() -> None:
     assert refused.value.reason == "too_many_bad_members"
 
 
+def large_body(bad_members: int) -> bytes:
+    imps = [{"id": str(i), "banner": {"w": 1, "h": 1, "pos": "x"}} for i in range(bad_members)]
+    return body_of({"set": {"imp": imps, "x": "x" * 32 * 1024}})
+
+
+def test_a_large_body_is_repaired_three_times() -> None:
+    assert parse(large_body(3)).dropped == 3
+
+
+def test_a_large_body_is_repaired_no_more_often() -> None:
+    with pytest.raises(MalformedRequestError, match="too_many_bad_members"):
+        parse(large_body(4))
+
+
 def test_the_place_of_what_is_malformed_is_named() -> None:
     with pytest.raises(MalformedRequestError) as refused:
         parse(body_of({"set": {"imp.1": {"id": "2"}}}))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bidder.openrtb.anonymous import truncated_ip
+from bidder.openrtb.errors import MalformedRequestError
 from bidder.openrtb.parts import RequestParts
 from tests.fixtures.openrtb.build import changed
 
@@ -105,3 +108,34 @@ def test_the_public_half_names_nobody() -> None:
 def test_the_personal_half_is_the_rest() -> None:
     parts = RequestParts.of(json.dumps(changed({**PERSONAL, "ext": {}, "odd": 1})).encode())
     assert set(json.loads(parts.personal_bytes())) == {"device", "user", "ext", "odd"}
+
+
+@pytest.mark.parametrize("nodes", ["a", {}, None, 7])
+def test_nodes_that_are_no_list_make_ours_the_first(nodes: object) -> None:
+    chain = sent({"source": {"schain": {"complete": 1, "nodes": nodes}}}, node=NODE)["source"]
+    assert chain["schain"]["nodes"] == [json.loads(NODE)]
+    assert chain["schain"]["complete"] == 0
+
+
+@pytest.mark.parametrize("schain", ["a", [], None, 7])
+def test_a_chain_that_is_no_object_is_begun_anew(schain: object) -> None:
+    found = sent({"source": {"schain": schain}}, node=NODE)["source"]["schain"]
+    assert found["nodes"] == [json.loads(NODE)]
+
+
+@pytest.mark.parametrize("lat", [b"1e400", b"-1e400", b"1" + b"0" * 400, b"181", b'"12.3"', b"{}"])
+def test_without_consent_a_latitude_that_is_none_is_left_out(lat: bytes) -> None:
+    raw = b'{"id":"r","device":{"geo":{"country":"USA","lat":%b,"lon":1.234}}}' % lat
+    body = RequestParts.of(raw).shared_body(ids_allowed=False).for_dsp(1)
+    assert json.loads(body)["device"]["geo"] == {"country": "USA", "lon": 1.23}
+
+
+def test_without_consent_an_address_of_the_wrong_type_is_left_out() -> None:
+    raw = b'{"id":"r","device":{"os":"iOS","ip":1e400}}'
+    body = RequestParts.of(raw).shared_body(ids_allowed=False).for_dsp(1)
+    assert json.loads(body)["device"] == {"os": "iOS"}
+
+
+def test_a_members_name_that_is_not_utf8_is_malformed() -> None:
+    with pytest.raises(MalformedRequestError):
+        RequestParts.of(b'{"id":"r","\xff":1}')

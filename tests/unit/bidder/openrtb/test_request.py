@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from bidder.openrtb.facts import traffic_of
+from bidder.openrtb.numbers import multiplier_of
 from rtbplatform.kernel.codes import Loss, NoBid, loss_name, no_bid_name
+from rtbplatform.kernel.money import MoneyError
 from tests.fixtures.openrtb.build import request
 
 
@@ -23,9 +25,19 @@ def test_a_multiplier_is_read_exactly() -> None:
     assert request({"imp.0.qty": {"multiplier": 3.5}}).imp[0].multiplier == Decimal("3.5")
 
 
-def test_a_multipliers_digits_past_the_sixth_round_up() -> None:
+def test_a_multipliers_digits_past_the_sixth_are_kept() -> None:
     found = request({"imp.0.qty": {"multiplier": 1.0000001}}).imp[0].multiplier
-    assert found == Decimal("1.000001")
+    assert found == Decimal("1.0000001")
+
+
+def test_a_multiplier_of_eighteen_decimals_is_read_exactly() -> None:
+    assert multiplier_of(b"2.123456789012345678") == Decimal("2.123456789012345678")
+
+
+@pytest.mark.parametrize("raw", [b"1.1234567890123456789", b"1e-999999999", b"1000000.1", b"1e30"])
+def test_a_multiplier_that_cannot_be_used_is_refused_and_not_changed(raw: bytes) -> None:
+    with pytest.raises(MoneyError):
+        multiplier_of(raw)
 
 
 def test_sizes_of_a_banner_are_its_own_and_its_formats() -> None:
