@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bidder.edge.receive import name_unread
 from bidder.passage import Arrival, End, Passage
 from bidder.reply import SentWatch, Written, build_reply, header_text
 from bidder.respond.answer import no_bid_answer, signature
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BODY_TIMEOUT_S = 2.0
 """A body that is not there by then will not be in time for anything."""
+BEGINNING_BYTES = 4096
 TOO_SLOW = End("refused", 400, "the body did not come in time")
 DAMAGED = End("malformed", 400, "the body's HTTP framing is damaged")
 
@@ -54,6 +56,7 @@ class Handlers:
         end = await self._read(request, arrival)
         if end is not None:
             passage = Passage(arrival, self._worker.new_id(arrival.at_ms))
+            name_unread(passage)
             self._pipeline.give_up(passage, end)
         else:
             passage, end = await self._pipeline.run(arrival)
@@ -74,14 +77,16 @@ class Handlers:
         length = request.content_length
         if length is not None and length > self._bytes_max:
             arrival.too_large = True
+            # Enough to find it by its id later.
+            arrival.raw = request.content.read_nowait(BEGINNING_BYTES)
             return None
         content = request.content
+        chunks: list[bytes] = []
         try:
             if content.is_eof():
                 arrival.raw = await content.read()
                 return None
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                chunks: list[bytes] = []
                 size = 0
                 while chunk := await content.readany():
                     chunks.append(chunk)
@@ -91,8 +96,10 @@ class Handlers:
                         break
                 arrival.raw = b"".join(chunks)
         except TimeoutError:
+            arrival.raw = b"".join(chunks)
             return TOO_SLOW
         except (web.RequestPayloadError, ConnectionError, asyncio.IncompleteReadError):
+            arrival.raw = b"".join(chunks)
             return DAMAGED
         return None
 

@@ -19,3 +19,13 @@ async def test_a_connection_whose_body_stays_short_is_closed(platform: Platform)
         writer.close()
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert b"Connection: close\r\n" in answer
+        await platform.settled(
+            lambda treasury: "short" in {e.request_id for e in treasury.auctions}
+        )
+
+
+async def test_a_body_announced_too_large_is_found_by_its_id(platform: Platform) -> None:
+    async with selling(platform) as exchange:
+        reply = await exchange.post("/openrtb2/demo", encode(bid_request("big", x="x" * 300_000)))
+        assert reply.status == 413
+        await platform.settled(lambda treasury: "big" in {e.request_id for e in treasury.auctions})
