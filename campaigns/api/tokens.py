@@ -16,7 +16,6 @@ from rest_framework.throttling import ScopedRateThrottle, SimpleRateThrottle
 from rest_framework.views import APIView
 
 from campaigns.api.access import user_of
-from campaigns.api.serializers import StrictFields
 from campaigns.models import User
 from campaigns.services.api_token import api_token_create, api_token_revoke
 
@@ -31,7 +30,8 @@ class PerEmail(SimpleRateThrottle):
         return f"throttle_tokens_{email.strip().lower()[:254]}" if email else None
 
 
-class CredentialsSerializer(StrictFields):
+class CredentialsSerializer(serializers.Serializer[Any]):
+    # Other fields are ignored: logging in with more than is needed harms nobody.
     email = serializers.EmailField()
     password = serializers.CharField(max_length=256, trim_whitespace=False)
     code = serializers.CharField(
