@@ -47,7 +47,6 @@ class Written(web.StreamResponse):
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()
         self._keep_alive = keep_alive
-        self.keeps_alive = keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002
         return None

@@ -18,12 +18,11 @@ from bidder.passage import End, Passage
 from bidder.record import Recorder
 from bidder.reserve.answers import Answer, Lost
 from bidder.reserve.client import BankerClient
-from rtbplatform.kernel.codes import NoBid
+from rtbplatform.kernel.codes import Loss, NoBid
 from rtbplatform.kernel.ids import hash64, uuid7
 from rtbplatform.kernel.ipc import Committed, Refused, Want
 
 RERUNS_MAX = 2
-LOSS_INTERNAL = 1
 
 NO_BIDS = End("no_bid", 204, "nobody bid", NoBid.NO_DEMAND)
 ALL_LOST = End("no_bid", 204, "no bid could win", NoBid.ALL_BIDS_LOST)
@@ -144,7 +143,7 @@ def drop_imps(result: AuctionResult, unfundable: Collection[int]) -> None:
 
 def _drop(auction: ImpAuction) -> None:
     assert auction.winner is not None
-    auction.winner.bid.loss = LOSS_INTERNAL
+    auction.winner.bid.loss = Loss.INTERNAL_ERROR
     auction.winner.bid.detail = "could not pay"
     auction.winner = None
 

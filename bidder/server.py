@@ -68,7 +68,7 @@ class Handlers:
 
     async def _closed_after(self, request: web.Request, written: Written) -> Written:
         """aiohttp closes the connection as soon as it has this, when it is to be closed."""
-        if not written.keeps_alive:
+        if not written.keep_alive:
             await self._watch.flushed(request.transport)
         return written
 
