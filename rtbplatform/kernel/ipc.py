@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rtbplatform.kernel.stream import DebitLine, SubjectKey
+from rtbplatform.kernel.stream import Claim, DebitLine, SubjectKey
 
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 
@@ -37,6 +37,8 @@ class Submit(msgspec.Struct, array_like=True, tag=2):
     wants: list[Want]
     event: bytes
     keys: list[SubjectKey]
+    hold_ms: int = 0
+    """`stream.AuctionEntry.hold_ms`."""
 
 
 class Record(msgspec.Struct, array_like=True, tag=3):
@@ -73,6 +75,7 @@ class Notice(msgspec.Struct, array_like=True, tag=6):
     at_ms: int
     debit_id: bytes
     event: bytes
+    claim: Claim | None = None
 
 
 class Metrics(msgspec.Struct, array_like=True, tag=7):

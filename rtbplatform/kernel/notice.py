@@ -30,6 +30,10 @@ class NoticeToken(msgspec.Struct, array_like=True, frozen=True):
     lease: bytes
     amount_micros: int
     expires_ms: int
+    hold_ms: int = 0
+    """0: the answer was the sale, and notices are for the record only."""
+    micros_per_price: str = ""
+    """Exact: what one unit of price (CPM, as answered) costs in micros of the campaign's currency."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

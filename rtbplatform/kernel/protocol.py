@@ -24,6 +24,8 @@ class ProtocolTimes(msgspec.Struct, frozen=True):
     """Chunks not acknowledged within this are sent again from the acknowledged cursor."""
     inquiry_interval_ms: int = 2_000
     coordinator_interval_ms: int = 1_000
+    mark_retry_ms: int = 1_000
+    """A mark that an incarnation has not settled is sent to it again after this."""
     pacing_interval_ms: int = 10_000
 
     def divided(self, divisor: int) -> ProtocolTimes:
@@ -52,6 +54,12 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
     """The budget day starts this long after the grant; counted from receipt, so never early. 0 = running."""
     ends_in_ms: int
     """The budget day ends this long after the grant; counted from when the request was first sent, so never late."""
+    epoch: int = 0
+    """The census (a mark's number) it was granted under: a banker that has written a newer one does not accept it."""
+    currency: str = ""
+    day_starts_ms: int = 0
+    day_ends_ms: int = 0
+    """Currency and interval of the budget day: a database that has lost the campaign-day makes it again from these."""
     mac: bytes = b""
 
     def signed(self, key: bytes) -> Lease:

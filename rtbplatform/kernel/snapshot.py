@@ -29,6 +29,8 @@ class ExchangeView(msgspec.Struct, frozen=True):
     """200 with nbr instead of 204."""
     allows_debug: bool = False
     charging: str = "at_auction"
+    billing_horizon_ms: int = 0
+    """on_billing_notice: how long after its answer a debit is held for the notice; 0 with at_auction."""
     signature_version: int = 1
     header_key_only: bool = False
     active: bool = True

@@ -13,6 +13,8 @@ from hashlib import sha256
 import msgspec
 import zstandard
 
+from rtbplatform.kernel.protocol import Lease
+
 GENESIS_HASH = bytes(32)
 MAX_CHUNK_BYTES = 64 * 1024 * 1024
 
@@ -43,6 +45,9 @@ class AuctionEntry(msgspec.Struct, array_like=True, tag=1):
     lines: list[DebitLine]
     event: bytes
     """msgpack of `events.AuctionEvent`."""
+    hold_ms: int = 0
+    """0: the answer is the sale. Else the debit is a hold for this long (the exchange's contract): a billing notice
+    captures it, a loss notice or the horizon's end releases it."""
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
@@ -72,6 +77,9 @@ class LeaseChange(msgspec.Struct, array_like=True, frozen=True):
     day: int
     amount_micros: int
     spent_micros: int
+    no: int = 0
+    lease_signed: Lease | None = None
+    """The lease as granted, with `accepted` only: a restored database that has lost the grant takes it from here."""
 
 
 class LeaseEntry(msgspec.Struct, array_like=True, tag=3):
@@ -79,6 +87,22 @@ class LeaseEntry(msgspec.Struct, array_like=True, tag=3):
 
     at_ms: int
     changes: list[LeaseChange]
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True):
+    """What a notice about a held debit says, as the signed token in its URL proves: enough to settle it alone."""
+
+    kind: str
+    """billing: capture min(hold, bill); loss: release"""
+    imp: int
+    advertiser: int
+    campaign: int
+    day: int
+    lease: bytes
+    """The (first) lease that paid: it tells whose stream the debit is in."""
+    hold_micros: int
+    bill_micros: int
+    """The notice's price as the debit would have been computed from it; hold_micros when it named none."""
 
 
 class NoticeEntry(msgspec.Struct, array_like=True, tag=4):
@@ -90,6 +114,8 @@ class NoticeEntry(msgspec.Struct, array_like=True, tag=4):
     debit_id: bytes
     event: bytes
     """msgpack of `events.NoticeEvent`."""
+    claim: Claim | None = None
+    """None: the notice moves no money (at_auction, or a win notice)."""
 
 
 class FenceEntry(msgspec.Struct, array_like=True, tag=5):
@@ -107,7 +133,18 @@ class LossEntry(msgspec.Struct, array_like=True, tag=6):
     reason: str
 
 
-Entry = AuctionEntry | OutcomeEntry | LeaseEntry | NoticeEntry | FenceEntry | LossEntry
+class MarkEntry(msgspec.Struct, array_like=True, tag=7):
+    """A numbered mark of the treasury, written after everything that this incarnation had accepted before it.
+
+    Settled, it proves that all of that is settled too: no billing notice accepted earlier is still under way, and -
+    when `epoch` rises, at a census - no lease of an earlier epoch will be accepted any more."""
+
+    at_ms: int
+    no: int
+    epoch: int
+
+
+Entry = AuctionEntry | OutcomeEntry | LeaseEntry | NoticeEntry | FenceEntry | LossEntry | MarkEntry
 
 
 class SubjectKey(msgspec.Struct, array_like=True, frozen=True):

@@ -75,6 +75,12 @@ class Register(msgspec.Struct, tag="register"):
     machine: str
     """Machine id, file-system id and inode of its outbox: a copy is told from the original by them (R2)."""
     started_ms: int
+    last_seq: int = 0
+    """How long its stream is already: a treasury that does not know it has lost it (a restored database)."""
+    found: list[bytes] | None = None
+    """From a pod's live banker: every incarnation whose outbox lies on its disk, its own included."""
+    copies: list[bytes] = []
+    """Incarnations whose outbox there is a copy, a clone or damaged: put aside, for a person."""
 
 
 class LeaseRequest(msgspec.Struct, tag="lease_request"):
@@ -105,7 +111,7 @@ class Grant(msgspec.Struct, tag="grant"):
 
 
 class Refuse(msgspec.Struct, tag="refuse"):
-    """No lease for a request: `reason` is exhausted | unknown_campaign | not_running | unregistered | fenced."""
+    """No lease for a request: `reason` is exhausted | not_running | unregistered | fenced | census."""
 
     request_no: int
     campaign: int
@@ -131,10 +137,17 @@ class Cursor(msgspec.Struct, tag="cursor"):
     incarnation: bytes
     settled_seq: int
     state: str = "open"
-    """open | closed | stopped (a hash or gap alarm; a person must look)"""
+    """open | closed | stopped (a hash or gap alarm; a person must look) | quarantined | unknown (register again)"""
 
 
-ToBanker = Grant | Refuse | Recall | Inquire | Cursor
+class Mark(msgspec.Struct, tag="mark"):
+    """Write `stream.MarkEntry` with this number, once, unless a higher one was written. `epoch`: the newest census."""
+
+    no: int
+    epoch: int
+
+
+ToBanker = Grant | Refuse | Recall | Inquire | Cursor | Mark
 
 
 class Profile(msgspec.Struct):
