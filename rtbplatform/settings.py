@@ -106,6 +106,17 @@ TEMPLATES = [
 # Stores
 
 _database = psycopg.conninfo.conninfo_to_dict(PLATFORM.database_url)
+# A transaction whose process hangs or is cut off must not hold its rows for longer than this.
+_limits = "-c idle_in_transaction_session_timeout=30s -c tcp_user_timeout=10s"
+_database["options"] = f"{_limits} {_database.get('options') or ''}".strip()
+# A server that has vanished is noticed in 15 s: connections are made anew then.
+_NOTICE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -114,7 +125,7 @@ DATABASES = {
         "PASSWORD": _database.pop("password", ""),
         "HOST": _database.pop("host", ""),
         "PORT": _database.pop("port", ""),
-        "OPTIONS": {"connect_timeout": 5, **_database},
+        "OPTIONS": {**_NOTICE, **_database},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     },

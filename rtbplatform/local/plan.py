@@ -12,14 +12,15 @@ from msgspec import Struct
 
 from rtbplatform.kernel import environment
 from rtbplatform.kernel.settings import Banker, Bidder, Local, Platform
-from rtbplatform.local import ports
-from rtbplatform.local.folders import ROOT, Folders, LocalError, kept_random
+from rtbplatform.local import proxy
+from rtbplatform.local.folders import ROOT, Folders, kept_random
 from rtbplatform.local.process import Spec
+from rtbplatform.local.sockets import reachable_host, region_names
 
 RANK = {
     name: rank
     for rank, name in enumerate(
-        ("exchange", "bidder", "banker", "treasury", "celery", "web", "dsps"), start=1
+        ("exchange", "bidder", "banker", "treasury", "celery", "web", "dsps", "proxy"), start=1
     )
 }
 GRACE_S = {"banker": 15.0, "treasury": 15.0}
@@ -34,6 +35,8 @@ class Region(Struct, frozen=True, kw_only=True):
     redis_url: str
     sockets: tuple[socket.socket, ...]
     """One per bidder, held here, so that connections wait for a bidder that is restarted."""
+    proxy_socket: socket.socket | None
+    """Of its own way to Postgres; none when there is one region only."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -49,41 +52,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The demo exchange, started when all others are ready; none without traffic."""
 
 
-def region_names(count: int) -> tuple[str, ...]:
-    return ("local",) if count == 1 else tuple(f"r{number}" for number in range(1, count + 1))
-
-
-def reachable_host(bind_host: str) -> str:
-    """How a URL names the address that we bind."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_host, bind_host)
-    return f"[{host}]" if ":" in host else host
-
-
-def hold_sockets(settings: Local) -> tuple[socket.socket, dict[str, tuple[socket.socket, ...]]]:
-    """Takes every public port before anything starts. Raises LocalError for a port in use, naming its setting."""
-    wanted = {"WEB_PORT": settings.web_port, "BIDDER_PORT": settings.bidder_port}
-    if settings.bidder_port <= settings.web_port < settings.bidder_port + settings.regions:
-        raise LocalError(f"WEB_PORT={settings.web_port} is also a bidder port: set another one.")
-    if settings.bidder_port + settings.regions - 1 > 65_535:
-        raise LocalError("BIDDER_PORT + REGIONS is above 65535: set a lower BIDDER_PORT.")
-    for name, port in wanted.items():
-        count = settings.regions if name == "BIDDER_PORT" else 1
-        for number in range(port, port + count):
-            if not ports.is_free(settings.bind_host, number):
-                raise LocalError(
-                    f"Port {number} of {settings.bind_host} is in use (or not allowed): "
-                    f"stop what uses it, or set {name} to a free port."
-                )
-    bidders = {
-        region: tuple(
-            ports.hold(settings.bind_host, settings.bidder_port + number, shared=True)
-            for _ in range(settings.bidders)
-        )
-        for number, region in enumerate(region_names(settings.regions))
-    }
-    return ports.hold(settings.bind_host, settings.web_port), bidders
-
-
 def make_plan(
     settings: Local,
     folders: Folders,
@@ -93,6 +61,7 @@ def make_plan(
     dsp_socket: socket.socket,
     web_socket: socket.socket,
     bidder_sockets: Mapping[str, tuple[socket.socket, ...]],
+    proxy_sockets: Mapping[str, socket.socket],
 ) -> Plan:
     """The whole platform. Raises SettingsError when a process would refuse its settings."""
     host = reachable_host(settings.bind_host)
@@ -100,7 +69,15 @@ def make_plan(
     dsp_port = dsp_socket.getsockname()[1]
     dsp_url = f"http://127.0.0.1:{dsp_port}"
     regions = tuple(
-        _region(name, number, settings, redis_urls[name], bidder_sockets[name], host)
+        _region(
+            name,
+            number,
+            settings,
+            redis_urls[name],
+            bidder_sockets[name],
+            proxy_sockets.get(name),
+            host,
+        )
         for number, name in enumerate(region_names(settings.regions))
     )
     base = _shared_env(settings, folders, web_url, dsp_port)
@@ -164,6 +141,7 @@ def _region(
     settings: Local,
     redis_url: str,
     sockets: tuple[socket.socket, ...],
+    proxy_socket: socket.socket | None,
     host: str,
 ) -> Region:
     port = settings.bidder_port + number
@@ -175,6 +153,7 @@ def _region(
         bidder_url=given or f"http://{host}:{port}",
         redis_url=redis_url,
         sockets=sockets,
+        proxy_socket=proxy_socket,
     )
 
 
@@ -249,8 +228,10 @@ def _region_processes(
     treasury = (sys.executable, str(ROOT / "manage.py"), "run_treasury")
     banker = (sys.executable, "-m", "bidder.banker")
     bidder = (sys.executable, "-m", "bidder")
-    treasury_env = {**env, "DATABASE_URL": database_url}
+    proxies, way = _way_to_postgres(folders, region, base, database_url)
+    treasury_env = {**env, "DATABASE_URL": way}
     return [
+        *proxies,
         _spec(folders, f"treasury{region.suffix}", treasury, "treasury", treasury_env),
         _spec(folders, f"banker{region.suffix}", banker, "banker", env),
         *(
@@ -265,6 +246,19 @@ def _region_processes(
             for worker, held in enumerate(region.sockets)
         ),
     ]
+
+
+def _way_to_postgres(
+    folders: Folders, region: Region, base: dict[str, str], database_url: str
+) -> tuple[list[Spec], str]:
+    """A region's proxy and the URL through it; one region alone needs none."""
+    held = region.proxy_socket
+    if held is None:
+        return [], database_url
+    argv = (sys.executable, "-m", "rtbplatform.local.proxy")
+    env = {**base, "PROXY_TARGET": proxy.target_of(database_url)}
+    spec = _spec(folders, f"proxy{region.suffix}", argv, "proxy", env, held.fileno())
+    return [spec], proxy.url_through(database_url, held.getsockname()[1])
 
 
 def _refuse_wrong_settings(processes: Iterable[Spec]) -> None:

@@ -11,7 +11,7 @@ from itertools import chain
 from rtbplatform.kernel import environment
 from rtbplatform.kernel.settings import Local, Platform
 from rtbplatform.local import plan as plans
-from rtbplatform.local import ports, readiness, servers
+from rtbplatform.local import ports, readiness, servers, sockets
 from rtbplatform.local.folders import Folders, LocalError, lock, write_json
 from rtbplatform.local.leftovers import end_leftovers
 from rtbplatform.local.say import complain, say
@@ -86,10 +86,12 @@ async def _platform(folders: Folders, settings: Local, supervisor: Supervisor) -
     if ended:
         say(f"Ended {ended} processes that an earlier run had left behind.")
     with contextlib.ExitStack() as held:
-        web_socket, bidder_sockets = plans.hold_sockets(settings)
-        for owned in (web_socket, *(one for many in bidder_sockets.values() for one in many)):
+        web_socket, bidder_sockets = sockets.hold_sockets(settings)
+        proxy_sockets = sockets.hold_proxy_sockets(settings.regions)
+        bidders = (one for many in bidder_sockets.values() for one in many)
+        for owned in (web_socket, *bidders, *proxy_sockets.values()):
             held.enter_context(owned)
-        state = choose_endpoints(folders.state_file, plans.region_names(settings.regions))
+        state = choose_endpoints(folders.state_file, sockets.region_names(settings.regions))
         stores = servers.prepare(
             folders,
             state,
@@ -108,6 +110,7 @@ async def _platform(folders: Folders, settings: Local, supervisor: Supervisor) -
             dsp_socket=dsp_socket,
             web_socket=web_socket,
             bidder_sockets=bidder_sockets,
+            proxy_sockets=proxy_sockets,
         )
         await _bring_up(folders, supervisor, plan, stores, state)
         await supervisor.failure()
