@@ -55,9 +55,9 @@ def _line(row: CampaignDay, calendar: BudgetCalendar) -> ReportLine:
         settled=row.settled_micros,
         quarantined=row.quarantined_micros,
         written_off=row.written_off_micros,
-        delivered=row.settled_micros + row.loss_micros,
+        delivered=row.settled_micros + row.late_micros,
         unknown=row.unknown_micros,
         charged=row.settled_micros,
-        platform_loss=row.loss_micros,
+        platform_loss=row.late_micros,
         currency=row.currency,
     )

@@ -98,7 +98,7 @@ def _figures(row: CampaignDay) -> DayFigures:
         asked_micros=row.asked_micros,
         budget_micros=row.budget_micros,
         floor_micros=row.budget_micros - row.available_micros - row.allocated_micros,
-        spent_micros=row.settled_micros + row.loss_micros,
+        spent_micros=row.settled_micros + row.late_micros,
         held_micros=row.held_micros,
         leased_micros=row.leased_micros,
         available_micros=row.available_micros + row.allocated_micros,

@@ -141,8 +141,8 @@ def _open_missing(wanted: list[Asked]) -> None:
         INSERT INTO escrow_campaign_day (advertiser_id, campaign_id, day, currency, starts_at, ends_at, is_running,
             is_closed, asked_micros, budget_micros, version, available_micros, lease_no_high, allocated_micros,
             leased_micros, held_micros, settled_micros, quarantined_micros, written_off_micros, unknown_micros,
-            loss_micros)
-        SELECT a, c, day, currency, s, e, running, false, asked, asked, version, asked, 0, 0, 0, 0, 0, 0, 0, 0, 0
+            late_micros, excess_micros, forgiven_micros)
+        SELECT a, c, day, currency, s, e, running, false, asked, asked, version, asked, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
         FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[],
             %s::bool[], %s::bigint[], %s::bigint[]) AS n (a, c, day, currency, s, e, running, asked, version)
         ON CONFLICT DO NOTHING
