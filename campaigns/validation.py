@@ -10,6 +10,8 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 
+from rtbplatform.kernel.day_parts import HOURS_PER_WEEK
+
 AMOUNT_MICROS_MAX = 10**15
 """A billion currency units: above it an amount is a mistake."""
 CPM_MICROS_MAX = 10**12
@@ -60,6 +62,11 @@ def check_category(value: str) -> None:
 def check_device_type(value: int) -> None:
     if not 1 <= value <= 8:
         raise ValidationError(f"{value} is not an OpenRTB device type (1 to 8).")
+
+
+def check_hour_of_week(value: int) -> None:
+    if not 0 <= value < HOURS_PER_WEEK:
+        raise ValidationError(f"{value} is not an hour of the week (0 to 167, 0 = Monday 00:00).")
 
 
 def check_amount(value: int) -> None:

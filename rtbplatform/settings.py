@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "fraud",
     "billing.ledger",
     "billing.escrow",
+    "billing.pacing",
     "billing.settlement",
     "billing.audit",
     "billing.console",

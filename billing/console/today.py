@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing.console.day_figures import today_of
+from billing.console.day_figures import curve_today, today_of
 from billing.console.spend_chart import series
 from campaigns.console.access import advertiser_page
 from campaigns.console.campaign_page import campaign_or_404
@@ -33,4 +33,5 @@ def spend_series(
     campaign_id: int,
 ) -> JsonResponse:
     campaign = campaign_or_404(advertiser, campaign_id)
-    return JsonResponse(series(campaign, today_of([campaign])[campaign.pk]))
+    figures = today_of([campaign])[campaign.pk]
+    return JsonResponse(series(campaign, figures, curve_today(campaign)))

@@ -16,7 +16,7 @@ import redis
 
 from billing.escrow import recalls, upkeep
 from billing.escrow.grants import Office
-from billing.escrow.pacing_sheet import PacingSheet
+from billing.pacing.sheet import PacingSheet
 from billing.escrow.repository import execute
 from billing.treasury.mailroom import Mailroom
 from rtbplatform.kernel import wire

@@ -113,7 +113,7 @@ class TodaySerializer(serializers.Serializer[Any]):
     budget_micros = serializers.IntegerField(help_text="In force.")
     spent_micros = serializers.IntegerField()
     out_micros = serializers.IntegerField(help_text="With the bidders or held, not yet spent.")
-    ideal_micros = serializers.IntegerField(help_text="What an even day would have spent by now.")
+    ideal_micros = serializers.IntegerField(help_text="What pacing would have spent by now, along the day's expected traffic.")
     projected_micros = serializers.IntegerField()
 
 

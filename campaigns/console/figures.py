@@ -31,21 +31,19 @@ class TodayFigures:
     """Moved to bankers or held, and not yet settled."""
     floor_micros: int
     """Below this the budget in force cannot fall at once: what is spent, out, quarantined or written off."""
-
-    @property
-    def elapsed(self) -> float:
-        """How much of the day is over, 0 to 1."""
-        length = max(1, self.ends_ms - self.starts_ms)
-        return min(1.0, max(0.0, (self.now_ms - self.starts_ms) / length))
+    due_part: float
+    """The part of the budget that pacing would have spent by now, 0 to 1: it follows the day's traffic."""
+    traffic_part: float
+    """How much of the day's expected traffic is over, 0 to 1."""
 
     @property
     def ideal_micros(self) -> int:
-        """What an even day would have spent by now."""
-        return int(self.budget_micros * self.elapsed)
+        """What pacing would have spent by now."""
+        return int(self.budget_micros * self.due_part)
 
     @property
     def behind_micros(self) -> int:
-        """Less than an even day would have spent; negative when ahead."""
+        """Less than pacing would have spent; negative when ahead."""
         return self.ideal_micros - self.spent_micros
 
     @property
@@ -58,10 +56,10 @@ class TodayFigures:
 
     @property
     def projected_micros(self) -> int:
-        """Spent by the day's end at today's average speed, at most the budget."""
-        if not self.elapsed:
+        """Spent by the day's end if the rest of its traffic is bought as the part until now; at most the budget."""
+        if not self.traffic_part:
             return 0
-        return min(self.budget_micros, int(self.spent_micros / self.elapsed))
+        return min(self.budget_micros, int(self.spent_micros / self.traffic_part))
 
     def percent(self, micros: int) -> float:
         """Of the budget in force, 0 to 100: widths of bars."""

@@ -16,6 +16,7 @@ from campaigns.validation import (
     check_device_type,
     check_domain,
     check_format,
+    check_hour_of_week,
     check_lower_case,
 )
 
@@ -40,6 +41,11 @@ class Targeting(models.Model):
     exchanges = integers(help_text="Ids of exchanges.")
     formats = texts(8, check_format, help_text="Any of banner, video, native, audio.")
     segments = texts(255)
+    hours = integers(
+        check_hour_of_week,
+        help_text="Day parts: hours of the week in the campaign's time zone, 0 = Monday 00:00 to 01:00, "
+        "167 = Sunday 23:00 to 24:00.",
+    )
 
     objects: ClassVar[models.Manager[Targeting]] = ScopedManager(advertiser="campaign__advertiser")
 

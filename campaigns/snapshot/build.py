@@ -160,6 +160,7 @@ def _campaign(row: Any) -> view.CampaignView:
         categories=row.categories,
         domain=row.advertiser.domain,
         active=row.runs,
+        time_zone=row.time_zone,
     )
 
 

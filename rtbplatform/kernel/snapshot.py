@@ -76,6 +76,8 @@ class TargetingView(msgspec.Struct, frozen=True, omit_defaults=True):
     exchanges: list[int] = []
     formats: list[str] = []
     segments: list[str] = []
+    hours: list[int] = []
+    """`day_parts.hour_of_week` in the campaign's time zone."""
 
 
 class FrequencyCap(msgspec.Struct, frozen=True):
@@ -100,6 +102,8 @@ class CampaignView(msgspec.Struct, frozen=True):
     categories: list[str] = []
     domain: str = ""
     active: bool = True
+    time_zone: str = "UTC"
+    """IANA name, for `targeting.hours`."""
 
 
 class CreativeView(msgspec.Struct, frozen=True):
