@@ -15,11 +15,11 @@ TIMEOUT_S = 20.0
 
 
 class Person:
-    """One login of ready.json."""
+    """One login: of ready.json by its role, or any."""
 
-    def __init__(self, platform: Platform, login: str) -> None:
+    def __init__(self, platform: Platform, login: str | dict[str, str]) -> None:
         self._web = platform.facts["web"]
-        self._login = platform.facts["logins"][login]
+        self._login = platform.facts["logins"][login] if isinstance(login, str) else login
         cookies = http.cookiejar.CookieJar()
         self._cookies = cookies
         self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))

@@ -108,6 +108,7 @@ class Platform:
         facts = self.facts
         return {
             **os.environ,
+            **self._settings(),
             "DATABASE_URL": facts["database_url"],
             "REDIS_URL": facts["redis_url"],
             "RTB_SECRET": self.secret,
@@ -117,15 +118,27 @@ class Platform:
             "DJANGO_SETTINGS_MODULE": "rtbplatform.settings",
         }
 
+    def _settings(self) -> dict[str, str]:
+        """What the run itself was told (the length of a budget day, for one); empty once it has stopped."""
+        try:
+            settings: dict[str, str] = json.loads((self.var / "environment.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        return settings
+
     def manage(self, *words: str, check: bool = True, timeout_s: float = 120) -> str:
         """Standard output of a management command. Raises NotAcceptedError with its errors when it fails."""
         return self._python(str(ROOT / "manage.py"), *words, check=check, timeout_s=timeout_s)
 
-    def inside(self, task: str, asked: object, timeout_s: float = 900) -> Any:
-        """The result of a task of tests/acceptance/inside.py, run in a Django process of its own."""
-        said = self._python(
-            "-m", "tests.acceptance.inside", task, given=json.dumps(asked), timeout_s=timeout_s
-        )
+    def inside(
+        self,
+        task: str,
+        asked: object,
+        timeout_s: float = 900,
+        module: str = "tests.acceptance.inside",
+    ) -> Any:
+        """The result of a task of tests/acceptance/inside.py (or alike), run in a Django process of its own."""
+        said = self._python("-m", module, task, given=json.dumps(asked), timeout_s=timeout_s)
         return json.loads(said.splitlines()[-1])
 
     def _python(

@@ -98,7 +98,7 @@ def books(connection: Connection) -> Books:
         ),
         settled=_amounts(
             connection,
-            "SELECT campaign_id, sum(settled_micros + held_micros + loss_micros) "
+            "SELECT campaign_id, sum(settled_micros + held_micros + late_micros) "
             "FROM escrow_campaign_day GROUP BY 1",
         ),
         unknown=_amounts(
@@ -121,6 +121,15 @@ def unbalanced(connection: Connection) -> int:
 def debits(connection: Connection, since_ms: int) -> dict[str, Debit]:
     """Debits in chunks committed since then, by request id. Raises NotAcceptedError when one request has two."""
     found: dict[str, Debit] = {}
+    for debit in all_debits(connection, since_ms):
+        if debit.request_id in found:
+            raise NotAcceptedError(f"request {debit.request_id} was debited twice")
+        found[debit.request_id] = debit
+    return found
+
+
+def all_debits(connection: Connection, since_ms: int = 0) -> list[Debit]:
+    """Every debit in chunks committed since then, with its outcome."""
     by_place: dict[tuple[UUID, int], Debit] = {}
     outcomes: dict[tuple[UUID, int], str] = {}
     rows = connection.execute(
@@ -137,14 +146,11 @@ def debits(connection: Connection, since_ms: int) -> dict[str, Debit]:
             if isinstance(entry, AuctionEntry) and entry.lines:
                 event = decode_event(entry.event)
                 assert isinstance(event, AuctionEvent)
-                debit = Debit(event.request_id, entry.lines, event)
-                if event.request_id in found:
-                    raise NotAcceptedError(f"request {event.request_id} was debited twice")
-                found[event.request_id] = by_place[stream, seq] = debit
+                by_place[stream, seq] = Debit(event.request_id, entry.lines, event)
     for place, outcome in outcomes.items():
         if place in by_place:
             by_place[place].outcome = outcome
-    return found
+    return list(by_place.values())
 
 
 def recorded_requests(connection: Connection, since_ms: int) -> dict[str, AuctionEvent]:
