@@ -77,6 +77,9 @@ class Register(msgspec.Struct, tag="register"):
     started_ms: int
     last_seq: int = 0
     """How long its stream is already: a treasury that does not know it has lost it (a restored database)."""
+    epoch: int = 0
+    """The newest census that it has written the mark of. A treasury that knows none so new has lost it: it opens
+    another one, with a higher number."""
     found: list[bytes] | None = None
     """From a pod's live banker: every incarnation whose outbox lies on its disk, its own included."""
     copies: list[bytes] = []
