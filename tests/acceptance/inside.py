@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import django
@@ -16,6 +17,7 @@ import django
 django.setup()
 
 from billing.audit.find import find_request  # noqa: E402
+from billing.selectors import day_curves  # noqa: E402
 from campaigns.models import Advertiser  # noqa: E402 - models need django.setup()
 from campaigns.policy import SYSTEM  # noqa: E402
 from campaigns.services.budget_change import budget_change  # noqa: E402
@@ -35,7 +37,7 @@ def campaign(asked: dict[str, Any]) -> dict[str, int]:
         name=asked["name"],
         daily_budget_micros=asked["budget_micros"],
         bid_cpm_micros=asked["bid_cpm_micros"],
-        pacing="asap",
+        pacing=asked.get("pacing", "asap"),
     )
     targeting_set(actor=SYSTEM, campaign_id=made.pk, domains=asked["domains"])
     creative = creative_create(
@@ -51,6 +53,18 @@ def campaign(asked: dict[str, Any]) -> dict[str, int]:
     creative_review(actor=SYSTEM, creative_id=creative.pk, approve=True, reason="a test's own")
     campaign_resume(actor=SYSTEM, campaign_id=made.pk)
     return {"id": made.pk, "advertiser": made.advertiser_id}
+
+
+def campaigns(asked: list[dict[str, Any]]) -> list[dict[str, int]]:
+    """Several, as `campaign` makes them."""
+    return [campaign(one) for one in asked]
+
+
+def due(asked: dict[str, Any]) -> dict[int, list[float]]:
+    """By campaign: the part of the budget of a day [starts_ms, ends_ms) that pacing plans to have spent at instants."""
+    days = dict.fromkeys(asked["campaigns"], (asked["starts_ms"], asked["ends_ms"]))
+    curves = day_curves(days, datetime.fromtimestamp(asked["starts_ms"] / 1000, UTC))
+    return {one: [curve.part(at) for at in asked["at_ms"]] for one, curve in curves.items()}
 
 
 def budget(asked: dict[str, Any]) -> int:
@@ -87,6 +101,8 @@ def audit(request_ids: list[str]) -> dict[str, int]:
 TASKS: dict[str, Callable[[Any], Any]] = {
     "audit": audit,
     "campaign": campaign,
+    "campaigns": campaigns,
+    "due": due,
     "budget": budget,
     "pause": pause,
 }
