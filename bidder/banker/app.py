@@ -17,6 +17,7 @@ from typing import IO
 from redis.exceptions import RedisError
 
 from bidder.banker.book import LeaseBook
+from bidder.banker.dead_streams import DeadStreams
 from bidder.banker.demand import Demand
 from bidder.banker.exposition import MachineCollector, render
 from bidder.banker.graveyard import Graveyard
@@ -80,7 +81,10 @@ class BankerApp:
         self._demand = Demand(self.incarnation, times, SystemRandom())
         self._group = Group(self.incarnation, self._book, self._demand)
         self._shipping = self._new_shipping(0)
-        self._mail = Mail(self.incarnation, self._group, self._book, self._demand, self._shipping)
+        self._dead = DeadStreams(self.incarnation, self._new_shipping, self._retention_ms)
+        self._mail = Mail(
+            *(self.incarnation, self._group, self._book, self._demand, self._shipping, self._dead)
+        )
         self._relay = Relay(
             settings.redis_url,
             settings.region,
@@ -105,7 +109,10 @@ class BankerApp:
             functools.partial(WorkerConnection, self._desk()), self._settings.banker_socket
         )
         self._relay.add(
-            Stream(self._shelved.identity, self._shelved.outbox, self._shipping, self._receive)
+            Stream(
+                *(self._shelved.identity, self._shelved.outbox, self._shipping, self._receive),
+                lambda: (self._shelf.found(), self._shelf.copies()),
+            )
         )
         self._relay.start()
         for coroutine in (self._pulse(), self._keep_house(), self._graveyard.watch()):
@@ -136,6 +143,9 @@ class BankerApp:
         self._teller.fence("stopped")
         deadline_s = asyncio.get_running_loop().time() + SHIP_OUT_S
         while self._shipping.state != "closed" and not fenced_by_treasury:
+            if not (self._shipping.registered and self._relay.is_up):
+                log.warning("stopped without a treasury: the next start ships the stream")
+                break
             if asyncio.get_running_loop().time() > deadline_s:
                 log.warning("stopped before everything was settled: the next start ships the rest")
                 break
@@ -152,6 +162,8 @@ class BankerApp:
         if self._stopping:
             return
         self._teller.changed()
+        if self._dead.is_roused:
+            self._graveyard.look_now()
         if self._mail.is_fenced and not self._stop.is_set():
             log.error("the treasury has ended this incarnation: stopping")
             self._stop.set()
@@ -218,9 +230,8 @@ class BankerApp:
             shelf=self._shelf,
             relay=self._relay,
             clock=self._clock,
-            own=self.incarnation,
-            shipping=self._new_shipping,
-            retention_ms=self._retention_ms,
+            dead=self._dead,
+            copies_changed=self._shipping.register_again,
         )
 
     def _own_numbers(self) -> OwnNumbers:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from bidder.banker.leases import HighWaterRow, LeaseRow, OpenLease, Standing
+from bidder.banker.leases import HighWaterRow, LeaseRow, OpenLease, Standing, lease_change
 from rtbplatform.kernel.ipc import Want
 from rtbplatform.kernel.protocol import Lease
 from rtbplatform.kernel.stream import DebitLine, LeaseChange
@@ -66,6 +66,8 @@ class LeaseBook:
         self._changed: set[int] = set()
         self._dirty: dict[bytes, LeaseRow] = {}
         self._high_waters: dict[tuple[int, int], int] = {}
+        self.epoch = 0
+        """The newest census in this stream: leases granted under an older one are never accepted any more."""
 
     @property
     def open_count(self) -> int:
@@ -79,10 +81,14 @@ class LeaseBook:
         if refused is not None:
             return refused, []
         day = self._days.setdefault((lease.campaign, lease.day), CampaignDay())
-        if day.decided is None or first_sent_ms is None:
+        if day.decided is None:
             return Verdict.STALE, []
         if day.knows(lease.no):
             return Verdict.REPEATED, []
+        if lease.epoch < self.epoch:
+            return Verdict.TOMBSTONED, [self._tombstone(lease, day)]
+        if first_sent_ms is None:
+            return Verdict.STALE, []
         day.ends_ms = max(day.ends_ms, first_sent_ms + lease.ends_in_ms)
         from_ms = now_ms + lease.starts_in_ms if lease.starts_in_ms > 0 else first_sent_ms
         until_ms = min(
@@ -93,7 +99,13 @@ class LeaseBook:
             return Verdict.TOMBSTONED, [self._tombstone(lease, day)]
         self._decide(lease, day)
         self._add(OpenLease(lease, from_ms, until_ms), now_ms)
-        return Verdict.ACCEPTED, [_change("accepted", lease, 0)]
+        return Verdict.ACCEPTED, [lease_change("accepted", lease, 0)]
+
+    def raise_epoch(self, epoch: int) -> bool:
+        """The stream tells of a census from here on: whether it is a newer one."""
+        is_newer = epoch > self.epoch
+        self.epoch = max(self.epoch, epoch)
+        return is_newer
 
     def inquire(self, leases: Iterable[Lease]) -> list[LeaseChange]:
         """Leases past their term: seals those that are open, tombstones those never accepted; others are decided."""
@@ -228,7 +240,7 @@ class LeaseBook:
         self._decide(lease, day)
         self._recalled.pop(lease.id, None)
         self._dirty[lease.id] = LeaseRow(lease, 0, "tombstoned")
-        return _change("tombstoned", lease, 0)
+        return lease_change("tombstoned", lease, 0)
 
     def _add(self, held: OpenLease, now_ms: int) -> None:
         lease = held.lease
@@ -249,7 +261,7 @@ class LeaseBook:
             del self._of_campaign[lease.campaign]
         self._dirty[lease.id] = LeaseRow(lease, held.spent_micros, "sealed")
         self._changed.add(lease.campaign)
-        return _change("sealed", lease, held.spent_micros)
+        return lease_change("sealed", lease, held.spent_micros)
 
     def _fund(self, want: Want, now_ms: int, taken: dict[bytes, int]) -> list[DebitLine]:
         """One want's lines, from as many leases of one campaign-day as it takes; empty when it cannot be paid."""
@@ -279,15 +291,3 @@ class LeaseBook:
         assert 0 <= held.spent_micros <= held.lease.amount_micros, held
         self._dirty[held.lease.id] = LeaseRow(held.lease, held.spent_micros, "open")
         self._changed.add(held.lease.campaign)
-
-
-def _change(kind: str, lease: Lease, spent_micros: int) -> LeaseChange:
-    return LeaseChange(
-        kind,
-        lease.id,
-        lease.advertiser,
-        lease.campaign,
-        lease.day,
-        lease.amount_micros,
-        spent_micros,
-    )

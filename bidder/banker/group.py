@@ -26,6 +26,7 @@ from rtbplatform.kernel.stream import (
     LeaseChange,
     LeaseEntry,
     LossEntry,
+    MarkEntry,
     NoticeEntry,
     Outcome,
     OutcomeEntry,
@@ -76,6 +77,9 @@ class Group:
         self._paid: dict[int, None] = {}
         self._bytes = 0
         self._fences = False
+        self._mark_no = 0
+        self.takes_claims = False
+        """Whether the treasury knows this incarnation: a mark waits for the notices of those that it knows only."""
         self.requests: list[LeaseRequest] = []
         """Lease requests that debits and refusals made due: to be posted, and cleared."""
 
@@ -86,6 +90,11 @@ class Group:
     @property
     def is_empty(self) -> bool:
         return not self._entries and not self._sent
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether this stream has its last entry, be it durable or not."""
+        return self._fences
 
     @property
     def next_seq(self) -> int:
@@ -114,6 +123,7 @@ class Group:
                 message.debit_id,
                 lines,
                 message.event,
+                message.hold_ms,
             ),
             len(message.event),
             message.keys,
@@ -128,17 +138,22 @@ class Group:
         )
         self._add(entry, len(message.event), message.keys)
 
-    def notice(self, connection: int, message: ipc.Notice) -> None:
-        """A notice, acknowledged with the commit."""
+    def notice(self, connection: int, message: ipc.Notice) -> ipc.Declined | None:
+        """A notice: None when it is acknowledged with the commit; declined at once when it moves money and no mark of
+        the treasury would wait for it."""
+        if message.claim is not None and not self.takes_claims:
+            return ipc.Declined(message.notice_id)
         entry = NoticeEntry(
             message.request_hash,
             message.exchange,
             message.at_ms,
             message.debit_id,
             message.event,
+            message.claim,
         )
         self._add(entry, len(message.event))
         self._acks_of(connection).notices.append(message.notice_id)
+        return None
 
     def outcomes(self, message: ipc.Outcomes) -> None:
         """R8. What is void is credited here, and stands in the stream before whatever spends it again."""
@@ -169,6 +184,15 @@ class Group:
             last.changes.extend(changes)
         else:
             self._add(LeaseEntry(wall_ms, list(changes)), 0)
+
+    def mark(self, no: int, epoch: int, wall_ms: int) -> bool:
+        """A mark of the treasury, after everything accepted so far, once: whether it raised the epoch (a census)."""
+        if no <= self._mark_no or self._fences:
+            return False
+        self._mark_no = no
+        self._flush_sent()
+        self._add(MarkEntry(wall_ms, no, epoch), 0)
+        return self._book.raise_epoch(epoch)
 
     def fence(self, wall_ms: int, reason: str) -> None:
         """The last entries of this life: nothing is debited after them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from rtbplatform.kernel.protocol import Lease
+from rtbplatform.kernel.stream import LeaseChange
 
 
 class OpenLease(msgspec.Struct, eq=False):
@@ -45,3 +46,18 @@ class Standing(msgspec.Struct, frozen=True):
     left_micros: int
     granted_micros: int
     ends_ms: int
+
+
+def lease_change(kind: str, lease: Lease, spent_micros: int) -> LeaseChange:
+    """What the stream says of a lease; with its acceptance the lease itself, for a ledger that has lost the grant."""
+    return LeaseChange(
+        kind,
+        lease.id,
+        lease.advertiser,
+        lease.campaign,
+        lease.day,
+        lease.amount_micros,
+        spent_micros,
+        lease.no,
+        lease if kind == "accepted" else None,
+    )

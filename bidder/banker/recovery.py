@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bidder.banker.group import Batch
-from bidder.banker.leases import LeaseRow
+from bidder.banker.leases import LeaseRow, lease_change
 from bidder.banker.outbox import Head, Outbox, OutboxError
 from bidder.banker.outcomes import undecided_after
 from rtbplatform.kernel.stream import (
@@ -17,7 +17,6 @@ from rtbplatform.kernel.stream import (
     ChunkError,
     Entry,
     FenceEntry,
-    LeaseChange,
     LeaseEntry,
     Outcome,
     OutcomeEntry,
@@ -53,23 +52,14 @@ def last_batch(
         entries.append(OutcomeEntry([], [], unknown))
     sealed = [LeaseRow(row.lease, row.spent_micros, "sealed") for row in leases]
     if sealed:
-        entries.append(LeaseEntry(wall_ms, [_change(row) for row in sealed]))
+        entries.append(
+            LeaseEntry(
+                wall_ms, [lease_change("sealed", row.lease, row.spent_micros) for row in sealed]
+            )
+        )
     entries.append(FenceEntry(wall_ms, REASON))
     chunk = make_chunk(incarnation, head.last_seq + 1, wall_ms, head.hash, entries)
     return Batch(chunk, sealed, [], chunk.last_seq + 1, fences=True)
-
-
-def _change(row: LeaseRow) -> LeaseChange:
-    lease = row.lease
-    return LeaseChange(
-        "sealed",
-        lease.id,
-        lease.advertiser,
-        lease.campaign,
-        lease.day,
-        lease.amount_micros,
-        row.spent_micros,
-    )
 
 
 def _checked(outbox: Outbox, incarnation: bytes, head: Head) -> list[Chunk]:

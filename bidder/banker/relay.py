@@ -56,17 +56,35 @@ class Stream:
         outbox: Outbox,
         shipping: Shipping,
         receive: Callable[[wire.ToBanker], None],
+        disk: Callable[[], tuple[list[bytes], list[bytes]]] | None = None,
     ) -> None:
+        """`disk`, of the live incarnation: what lies here, and of what there are only copies (`wire.Register`)."""
         self.identity = identity
         self.outbox = outbox
         self.shipping = shipping
         self.receive = receive
+        self._disk = disk
         self.register_ms = -(10**12)
         self.is_removed = False
 
     @property
     def incarnation(self) -> bytes:
         return self.identity.incarnation
+
+    def registration(self) -> wire.Register:
+        """What the treasury is told of it now."""
+        identity = self.identity
+        found, copies = self._disk() if self._disk else (None, [])
+        return wire.Register(
+            incarnation=identity.incarnation,
+            region=identity.region,
+            pod=identity.pod,
+            machine=identity.text(),
+            started_ms=identity.started_ms,
+            last_seq=self.outbox.head().last_seq,
+            found=found,
+            copies=copies,
+        )
 
 
 class Relay:
@@ -182,9 +200,9 @@ class Relay:
         sending: list[Stream] = []
         for stream in self._streams.values():
             stream.shipping.tick(now_ms)
-            if not stream.shipping.registered:
+            if stream.shipping.registers:
                 mail += self._registration(stream, now_ms)
-            elif chunks := self._chunks(stream, now_ms):
+            if chunks := self._chunks(stream, now_ms):
                 mail += chunks
                 sending.append(stream)
         mail += letters
@@ -205,15 +223,8 @@ class Relay:
         if now_ms - stream.register_ms < self._retry_ms:
             return []
         stream.register_ms = now_ms
-        identity = stream.identity
-        message = wire.Register(
-            identity.incarnation,
-            identity.region,
-            identity.pod,
-            identity.text(),
-            identity.started_ms,
-        )
-        return [wire.pack_mail(self._mail_key, message)]
+        stream.shipping.register_sent()
+        return [wire.pack_mail(self._mail_key, stream.registration())]
 
     def _chunks(self, stream: Stream, now_ms: int) -> list[bytes]:
         """As many chunks as the window takes. Marked as sent now: the answer may come before the write returns."""

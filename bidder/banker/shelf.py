@@ -6,6 +6,7 @@ for a person: a copy that is recovered would hand the same money back twice.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -73,18 +74,25 @@ class Shelf:
         self._sync_folder()
         return Shelved(identity, Outbox(path), lock)
 
-    def abandoned(self, held: set[bytes]) -> list[bytes]:
-        """Incarnations whose files lie here, but for those that this process holds. Quarantines files with no such name."""
+    def abandoned(self) -> list[bytes]:
+        """Incarnations whose files lie here. Quarantines files with no such name."""
         found: list[bytes] = []
         for path in sorted(self._folder.glob("*.sqlite")):
             try:
-                incarnation = uuid_bytes(path.stem)
+                found.append(uuid_bytes(path.stem))
             except ValueError:
                 self._quarantine(path, "its name is not that of an incarnation")
-                continue
-            if incarnation not in held:
-                found.append(incarnation)
         return found
+
+    def found(self) -> list[bytes]:
+        """All incarnations whose outboxes lie here under their names, living ones included."""
+        return self._incarnations(self._folder)
+
+    def copies(self) -> list[bytes]:
+        """Incarnations of which only a file in quarantine is here."""
+        return sorted(
+            set(self._incarnations(self._folder / QUARANTINE)) - set(self.found()),
+        )
 
     def open(self, incarnation: bytes) -> Shelved | None:
         """A dead incarnation's outbox; None when its banker lives, or it had to be quarantined.
@@ -154,6 +162,15 @@ class Shelf:
             target,
             reason,
         )
+
+    def _incarnations(self, folder: Path) -> list[bytes]:
+        found: set[bytes] = set()
+        for path in folder.glob("*.sqlite*"):
+            with contextlib.suppress(
+                ValueError
+            ):  # under no incarnation's name: nothing can be said of it
+                found.add(uuid_bytes(path.name.partition(".")[0]))
+        return sorted(found)
 
     def _path(self, incarnation: bytes) -> Path:
         return self._folder / f"{uuid_text(incarnation)}.sqlite"

@@ -19,6 +19,9 @@ class Shipping:
         self.sent_seq = settled_seq
         self.state = "open"
         self.registered = False
+        """Whether the treasury knows the stream: before, it takes nothing of it."""
+        self.registers = True
+        """Whether a `Register` is to be sent, again and again until a cursor answers it."""
         self.resends = 0
         self.has_more = False
         """Whether the last look left chunks behind."""
@@ -29,6 +32,7 @@ class Shipping:
         self._progress_ms = 0
         self._patience = 1
         self._went_back_at = -1
+        self._register_sent = False
 
     def may_send(self) -> bool:
         """Whether the window has room; one chunk may always be under way."""
@@ -42,9 +46,26 @@ class Shipping:
         self._under_way.append((last_seq, size_bytes))
         self.under_way_bytes += size_bytes
 
+    def register_sent(self) -> None:
+        """A `Register` is in the mailbox."""
+        self._register_sent = True
+
+    def register_again(self) -> None:
+        """The treasury wants to hear what lies here (a census), or something was found that it must know of."""
+        self.registers, self._register_sent = True, False
+
+    def unknown(self) -> None:
+        """The treasury has never heard of this stream, or has lost it: it is registered before anything is sent."""
+        self.registered = False
+        self.register_again()
+
     def cursor(self, settled_seq: int, state: str, now_ms: int) -> None:
         """The treasury says how far it has settled. The same again means that what we sent after it is lost."""
+        if state == "unknown":
+            self.unknown()
+            return
         first = not self.registered
+        self.registers = self.registers and not self._register_sent
         self.registered, self.state = True, state
         if settled_seq < self.settled_seq or first:
             self.settled_seq = settled_seq

@@ -97,8 +97,11 @@ class Teller:
         self._commit_soon(LAZY_WAIT_S)
 
     def notice(self, worker: Worker, message: ipc.Notice) -> None:
-        self._group.notice(worker.number, message)
-        self._commit_soon(self._wait_s)
+        declined = self._group.notice(worker.number, message)
+        if declined is None:
+            self._commit_soon(self._wait_s)
+        else:
+            worker.write(ipc.frame(declined))
 
     def lost(self, _worker: Worker, message: ipc.Lost) -> None:
         self._numbers.lost += message.dropped

@@ -114,7 +114,7 @@ class OwnDemand:
 
     def _eligible(self, request: BidRequest, context: BidContext) -> int:
         if context.eligible < 0:
-            context.eligible = self._catalogue.of_request(request, context.exchange)
+            context.eligible = self._catalogue.of_request(request, context.exchange, context.now_ms)
         return context.eligible
 
 

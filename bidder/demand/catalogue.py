@@ -8,7 +8,7 @@ import msgspec
 
 from bidder.auction.bid import Bid
 from bidder.auction.fx import FxTable
-from bidder.demand.index import Dimension, PriceOrder, Trait
+from bidder.demand.index import DayParts, Dimension, PriceOrder, Trait
 from bidder.openrtb.fit import MTYPE_OF_FORMAT, takes_other_sizes
 from bidder.openrtb.imp import Imp
 from bidder.openrtb.model import BidRequest
@@ -48,6 +48,7 @@ class Catalogue:
         self._dimensions = {name: Dimension() for name in _DIMENSIONS}
         self._traits = {name: Trait() for name in ("domain", "category", "attribute", "size")}
         self._traits["seat"] = Trait()
+        self._day_parts = DayParts()
         self._formats = dict.fromkeys(("banner", "video", "audio", "native"), 0)
         self._secure = self.capped = 0
         for place, entry in enumerate(self.entries):
@@ -60,6 +61,7 @@ class Catalogue:
             self._dimensions[name].add(
                 bit, getattr(targeting, wanted), getattr(targeting, excluded) if excluded else ()
             )
+        self._day_parts.add(bit, campaign.time_zone, campaign.targeting.hours)
         traits = self._traits
         domains = [name for one in _domains(entry) for name in domain_and_parents(one)]
         traits["domain"].add(bit, domains)
@@ -72,11 +74,11 @@ class Catalogue:
         self._secure |= bit if creative.secure else 0
         self.capped |= bit if campaign.caps else 0
 
-    def of_request(self, request: BidRequest, exchange: int) -> int:
-        """Who may serve the request, whatever the imp and the user's segments."""
+    def of_request(self, request: BidRequest, exchange: int, now_ms: int) -> int:
+        """Who may serve the request at this time, whatever the imp and the user's segments."""
         dimensions = self._dimensions
         device = request.device
-        bitmap = dimensions["exchange"].one(exchange)
+        bitmap = self._day_parts.at(now_ms) & dimensions["exchange"].one(exchange)
         bitmap &= dimensions["country"].one(request.country)
         bitmap &= dimensions["device"].one(device.devicetype if device else 0)
         bitmap &= dimensions["os"].one(device.os.lower() if device else "")

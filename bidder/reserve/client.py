@@ -237,6 +237,10 @@ class BankerClient(asyncio.Protocol):
         elif isinstance(message, ipc.Welcome):
             self.welcome = message
             self._flush_soon()
+        elif isinstance(message, ipc.Declined):
+            declined = self._notices.pop(message.notice_id, None)
+            if declined is not None:
+                resolve(declined, False)
         else:
             query = self._queries.pop(message.query_id, None)
             if query is not None:

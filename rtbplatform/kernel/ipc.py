@@ -140,7 +140,13 @@ class MetricsText(msgspec.Struct, array_like=True, tag=5):
     text: str
 
 
-ToWorker = Welcome | Acks | Refused | Mirror | MetricsText
+class Declined(msgspec.Struct, array_like=True, tag=6):
+    """A notice that was not recorded and will not be: the exchange is told to try again."""
+
+    notice_id: bytes
+
+
+ToWorker = Welcome | Acks | Refused | Mirror | MetricsText | Declined
 
 LATENCY_BUCKETS_MS = (
     1,

@@ -182,11 +182,11 @@ async def test_a_stopped_banker_ends_its_stream_and_exits_with_zero() -> None:
         assert m.treasury.free == {7: 1_000_000}
 
 
-async def test_an_incarnation_that_the_treasury_has_fenced_ends() -> None:
+async def test_an_incarnation_that_the_treasury_has_put_to_quarantine_ends() -> None:
     async with machine({7: 1_000_000}) as m:
         client = await m.worker()
         await m.funded(client, 7, 1000)
         (incarnation,) = m.treasury.streams
-        await m.treasury.tell(incarnation, wire.Cursor(incarnation, 0, "closed"))
+        await m.treasury.tell(incarnation, wire.Cursor(incarnation, 0, "quarantined"))
         assert m.banker.process is not None
         assert await m.banker.process.wait() == 1

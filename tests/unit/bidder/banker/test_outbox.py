@@ -116,19 +116,18 @@ def test_a_file_of_another_machine_is_quarantined(tmp_path: Path, shelf: Shelf) 
 
 def test_a_file_under_a_wrong_name_is_quarantined(tmp_path: Path, shelf: Shelf) -> None:
     (tmp_path / "backup.sqlite").write_bytes(b"")
-    assert shelf.abandoned(set()) == []
+    assert shelf.abandoned() == []
     assert shelf.quarantined == 1
 
 
 def test_an_abandoned_file_is_found_and_opened(shelf: Shelf) -> None:
     shelf.create(ME, "region", "pod", 1).release()
-    assert shelf.abandoned(set()) == [ME]
-    assert shelf.abandoned({ME}) == []
+    assert shelf.abandoned() == [ME]
     found = shelf.open(ME)
     assert found is not None
     assert found.identity.pod == "pod"
     shelf.delete(found)
-    assert shelf.abandoned(set()) == []
+    assert shelf.abandoned() == []
 
 
 def test_a_half_made_file_is_removed(tmp_path: Path, shelf: Shelf) -> None:

@@ -68,6 +68,32 @@ TARGETING = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("zone", "hours", "bids"),
+    [
+        ("UTC", [3 * 24], True),  # 1970-01-01 00:00:01 was a Thursday
+        ("UTC", [3 * 24 + 1], False),
+        ("Europe/London", [3 * 24 + 1, 7], True),  # an hour ahead all that year
+        ("America/New_York", [2 * 24 + 19], True),
+        ("Not/AZone", list(range(168)), False),
+    ],
+)
+def test_a_campaign_bids_in_its_hours_of_the_week(
+    zone: str, hours: list[int], *, bids: bool
+) -> None:
+    place = market([campaign(targeting={"hours": hours}, time_zone=zone)], [creative()])
+    assert bool(match(place)) is bids
+
+
+def test_hours_change_while_a_snapshot_is_in_force() -> None:
+    place = targeted(hours=[3 * 24 + 1])
+    assert [bool(match(place, now_ms=hour * 3_600_000)) for hour in (0, 1, 2)] == [
+        False,
+        True,
+        False,
+    ]
+
+
 @pytest.mark.parametrize(("targeting", "changes", "bids"), TARGETING)
 def test_targeting_includes_and_excludes(
     targeting: dict[str, Any], changes: dict[str, Any], *, bids: bool

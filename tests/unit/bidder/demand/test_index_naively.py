@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bidder.demand.index import Dimension, PriceOrder
+from bidder.demand.index import DayParts, Dimension, PriceOrder
+from rtbplatform.kernel.day_parts import hour_of_week
 
 values = st.sampled_from(["a", "b", "c"])
 some = st.lists(values, max_size=3)
@@ -42,3 +43,26 @@ def test_a_walk_visits_every_set_bit_once_in_order_of_price(
     assert [prices[place] for place in places] == sorted(
         (prices[place] for place in places), reverse=True
     )
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia"]),
+            st.lists(st.integers(0, 167), max_size=80, unique=True),
+        ),
+        max_size=6,
+    ),
+    st.lists(st.integers(1_600_000_000_000, 1_900_000_000_000), min_size=1, max_size=5),
+)
+def test_day_parts_say_what_each_campaigns_clock_says(
+    campaigns: list[tuple[str, list[int]]], times_ms: list[int]
+) -> None:
+    parts = DayParts()
+    for place, (zone, hours) in enumerate(campaigns):
+        parts.add(1 << place, zone, hours)
+    for now_ms in times_ms:
+        for place, (zone, hours) in enumerate(campaigns):
+            expected = not hours or hour_of_week(zone, now_ms) in hours
+            assert bool(parts.at(now_ms) >> place & 1) == expected
