@@ -91,5 +91,5 @@ class Notices:
         cost_micros = min(sale.cost_micros, money.cost_micros(money.bid_cpm_micros(price)))
         if now_ms() - sale.answered_ms <= horizon_s * 1000:
             sale.billed_micros = cost_micros
-        elif not sale.billed_micros:
+        elif sale.on_notice and not sale.billed_micros:
             sale.late_micros = cost_micros
