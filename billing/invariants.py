@@ -72,13 +72,13 @@ CHECKS: dict[str, str] = {
             WHERE d.advertiser_id = s.advertiser_id AND (s.kind = 'balance' OR d.campaign_id = s.campaign_id)) d ON true
         WHERE s.committed_micros <> coalesce(d.total, 0)
     """,
-    "balance's limit = deposits": """
+    "balance's limit = deposits + credit": """
         SELECT format('advertiser %s', s.advertiser_id),
-            format('limit %s, deposits %s', s.limit_micros, coalesce(t.total, 0))
+            format('limit %s, deposits %s, credit %s', s.limit_micros, coalesce(t.total, 0), s.credit_micros)
         FROM escrow_scope s LEFT JOIN (
             SELECT advertiser_id, sum(amount_micros) AS total FROM ledger_transaction WHERE kind = 'deposit' GROUP BY 1) t
             USING (advertiser_id)
-        WHERE s.kind = 'balance' AND s.limit_micros <> coalesce(t.total, 0)
+        WHERE s.kind = 'balance' AND s.limit_micros <> coalesce(t.total, 0) + s.credit_micros
     """,
     "E7 transactions sum to zero": """
         SELECT format('transaction %s/%s', p.advertiser_id, p.transaction_no),

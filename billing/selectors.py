@@ -67,7 +67,8 @@ class BalanceFigures(Struct, frozen=True):
     committed_micros: int
     """Spent or out: what new leases cannot have."""
     limit_micros: int
-    """All that was paid in."""
+    """All that was paid in, and the credit line."""
+    credit_micros: int
 
     @property
     def free_micros(self) -> int:
@@ -149,6 +150,7 @@ def balance(advertiser_id: int) -> BalanceFigures:
         balance_micros=balance_micros(advertiser_id),
         committed_micros=scope.committed_micros if scope else 0,
         limit_micros=(scope.limit_micros or 0) if scope else 0,
+        credit_micros=scope.credit_micros if scope else 0,
     )
 
 

@@ -25,7 +25,9 @@ class BudgetScope(models.Model):
     campaign_id = models.BigIntegerField(default=0)
     """0 for the balance."""
     limit_micros = models.BigIntegerField(null=True)
-    """NULL = no limit."""
+    """NULL = no limit. A balance's: what was paid in, and its credit line."""
+    credit_micros = models.BigIntegerField(default=0, db_default=0)
+    """The credit line of a balance: what its limit has beyond the payments. Changed by billing.ledger.credit alone."""
     committed_micros = models.BigIntegerField(default=0)
     version = models.BigIntegerField(default=0)
 
@@ -34,6 +36,11 @@ class BudgetScope(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(committed_micros__gte=0), name="scope_committed"),
             models.CheckConstraint(condition=Q(limit_micros__gte=0), name="scope_limit"),
+            models.CheckConstraint(
+                condition=Q(credit_micros__gte=0)
+                & (Q(credit_micros=0) | Q(kind="balance", limit_micros__gte=F("credit_micros"))),
+                name="scope_credit",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -74,6 +74,7 @@ class SignOff(models.Model):
         WRITE_OFF = "write_off"
         CENSUS = "census", "confirm a census"
         BUDGET = "budget", "confirm a budget"
+        CREDIT = "credit", "change a credit line"
 
     kind = models.CharField(max_length=10, choices=Kind)
     subject = models.CharField(max_length=200)

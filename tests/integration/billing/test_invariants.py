@@ -16,7 +16,7 @@ SABOTAGE = {
     "E3 leased and settled = its leases": "DELETE FROM escrow_lease",
     "E4 no lease of an ended stream is open": "UPDATE escrow_incarnation SET state = 'closed'",
     "scopes = sum of their days": "UPDATE escrow_scope SET committed_micros = committed_micros + 1",
-    "balance's limit = deposits": "UPDATE escrow_scope SET limit_micros = 7 WHERE kind = 'balance'",
+    "balance's limit = deposits + credit": "UPDATE escrow_scope SET limit_micros = 7 WHERE kind = 'balance'",
     "E7 transactions sum to zero": "UPDATE ledger_posting SET amount_micros = amount_micros + 1 WHERE line = 0",
     "E7 every transaction has its postings": "DELETE FROM ledger_posting",
     "E7 transactions are numbered without gaps": "UPDATE ledger_advertiser_sequence SET last_no = last_no + 1",
