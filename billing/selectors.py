@@ -74,6 +74,11 @@ class BalanceFigures(Struct, frozen=True):
     def free_micros(self) -> int:
         return max(0, self.limit_micros - self.committed_micros)
 
+    @property
+    def over_micros(self) -> int:
+        """What is committed beyond the limit: after a credit line was lowered."""
+        return max(0, self.committed_micros - self.limit_micros)
+
 
 def campaign_day_figures(campaign_id: int, now: datetime | None = None) -> DayFigures | None:
     """A campaign's running budget day; None while none is open (never started, or no money was asked for yet)."""
