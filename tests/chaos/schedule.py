@@ -44,16 +44,13 @@ def make(seed: int, seconds: float, *, kinds: Sequence[str], every_s: float) -> 
     bag: list[str] = []
     faults: list[Planned] = []
     # A short run has every kind once, however little time there is.
-    every_s = min(every_s, max(0.5, last_s / len(kinds)))
-    at_s = every_s
-    while at_s < last_s:
-        if not bag:
-            bag = list(kinds)
-            rng.shuffle(bag)
+    every_s = min(every_s, last_s / (len(kinds) + 1))
+    for number in range(1, int(last_s / every_s)):
+        bag = bag or rng.sample(kinds, len(kinds))
         kind = bag.pop()
+        at_s = every_s * (number + rng.uniform(-0.4, 0.4))
         lasts_s = LEASE_TERM_S * rng.uniform(*STOP_S)
         faults.append(Planned(kind, _target(rng, kind), round(at_s, 2), round(lasts_s, 2)))
-        at_s += every_s * rng.uniform(0.7, 1.3)
     return faults
 
 
