@@ -7,23 +7,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from billing.audit.models import AuditChunk, SubjectKeyRow
-from billing.settlement.fold import Numbered
-from billing.settlement.streams import outcome_seqs
-from rtbplatform.kernel.stream import AuctionEntry, Chunk, NoticeEntry, chunk_keys
+from billing.settlement.naming import outcome_seqs
+from rtbplatform.kernel.stream import AuctionEntry, Chunk, Entry, NoticeEntry, chunk_keys
 
 
-def store_chunks(chunks: Sequence[Chunk], numbered: Sequence[Numbered]) -> None:
-    """The bytes as they were committed, and the thin index."""
+def store_chunks(chunks: Sequence[Chunk], entries: Sequence[Sequence[Entry]]) -> None:
+    """The bytes as they were committed, and the thin index; `entries` are those of each chunk."""
     AuditChunk.objects.bulk_create(
-        [_row(chunk, entries) for chunk, entries in zip(chunks, numbered, strict=True)]
+        [_row(chunk, part) for chunk, part in zip(chunks, entries, strict=True)]
     )
 
 
-def _row(chunk: Chunk, numbered: Numbered) -> AuditChunk:
+def _row(chunk: Chunk, entries: Sequence[Entry]) -> AuditChunk:
     hashes = {
-        entry.request_hash
-        for entry in numbered.entries
-        if isinstance(entry, AuctionEntry | NoticeEntry)
+        entry.request_hash for entry in entries if isinstance(entry, AuctionEntry | NoticeEntry)
     }
     return AuditChunk(
         incarnation_id=uuid.UUID(bytes=chunk.incarnation),
@@ -35,7 +32,7 @@ def _row(chunk: Chunk, numbered: Numbered) -> AuditChunk:
         hash=chunk.hash,
         payload=chunk.payload,
         request_hashes=sorted(hashes),
-        outcome_seqs=outcome_seqs(numbered),
+        outcome_seqs=outcome_seqs(entries),
     )
 
 

@@ -1,0 +1,79 @@
+"""Applies what a fold decided to campaign-days: each result is a value in which E2 holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from billing.escrow.values import Book, Day, Key, Scope
+from billing.settlement.changes import DayChange
+from rtbplatform.kernel.protocol import Lease
+
+
+def day_of_lease(lease: Lease) -> Day:
+    """A campaign-day that the database has lost, as far as a lease of it tells: nothing is asked for until its campaign
+    is looked at."""
+    return Day(
+        advertiser=lease.advertiser,
+        campaign=lease.campaign,
+        day=lease.day,
+        asked=0,
+        budget=0,
+        version=lease.budget_version,
+        is_running=False,
+        starts_ms=lease.day_starts_ms,
+        ends_ms=lease.day_ends_ms,
+        currency=lease.currency,
+    )
+
+
+def adopt(day: Day, amount: int) -> Day:
+    """A lease that was granted and forgotten: it is out. Paid from what is available, and beyond that it raises the
+    budget in force: excess."""
+    taken = min(day.available, amount)
+    missing = amount - taken
+    return replace(
+        day,
+        available=day.available - taken,
+        leased=day.leased + amount,
+        budget=day.budget + missing,
+        excess=day.excess + missing,
+    ).check()
+
+
+def apply(day: Day, change: DayChange) -> Day:
+    """The campaign-day afterwards. Raises EscrowError when the change asks for money that is not where it says."""
+    if change.adopted:
+        day = adopt(day, change.adopted)
+    returned = sum(change.returned.values())
+    is_out = bool(returned or change.adopted or change.held > 0)
+    return replace(
+        day,
+        allocated=day.allocated + returned,
+        leased=day.leased + change.leased,
+        held=day.held + change.held,
+        settled=day.settled + change.settled,
+        quarantined=day.quarantined + change.quarantined,
+        unknown=day.unknown + change.unknown,
+        late=day.late + change.late,
+        lease_no_high=max(day.lease_no_high, change.lease_no_high),
+        is_closed=day.is_closed and not is_out,
+    ).check()
+
+
+def adopt_into_scopes(
+    days: Mapping[Key, Day],
+    adopted: Iterable[Lease],
+    balances: Mapping[int, Scope],
+    totals: Mapping[tuple[int, int], Scope],
+) -> list[Book]:
+    """The books whose scopes have more committed now, beyond their limits if need be."""
+    balances, totals = dict(balances), dict(totals)
+    pairs: dict[tuple[int, int], Key] = {}
+    for lease in adopted:
+        pair = (lease.advertiser, lease.campaign)
+        balances[pair[0]] = balances[pair[0]].adopt(lease.amount_micros)
+        totals[pair] = totals[pair].adopt(lease.amount_micros)
+        pairs[pair] = (*pair, lease.day)
+    return [Book(days[key], balances[pair[0]], totals[pair]) for pair, key in pairs.items()]

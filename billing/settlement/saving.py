@@ -1,0 +1,93 @@
+"""Saves what a fold decided, in few statements: campaign-days, region rows, leases, holds, notices that wait, ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from billing.escrow.store import Region, SettlementStore
+from billing.escrow.values import Day, EscrowError, Incarnation, Key
+from billing.settlement.apply import adopt_into_scopes, apply, day_of_lease
+from billing.settlement.changes import DayChange, Effects
+from billing.settlement.loading import Loaded
+
+
+def save(
+    store: SettlementStore, incarnation: Incarnation, loaded: Loaded, effects: Effects
+) -> None:
+    """Call inside the settling transaction, with everything locked. Raises EscrowError: then nothing may be kept."""
+    if effects.adopted:
+        _adopt(store, incarnation, loaded, effects)
+    days = save_days(store, loaded.days, effects.days)
+    if effects.leases:
+        store.save_leases(list(effects.leases.values()))
+    if effects.holds:
+        store.save_holds(list(effects.holds.values()))
+    if effects.parked:
+        store.park(incarnation.id, effects.parked)
+    if effects.taken:
+        store.take_orphans(effects.taken)
+    post(store, incarnation.id, days, effects)
+    for alarm in effects.alarms:
+        store.alarm(*alarm)
+
+
+def save_days(
+    store: SettlementStore, locked: Mapping[Key, Day], changes: Mapping[Key, DayChange]
+) -> dict[Key, Day]:
+    """The campaign-days afterwards; what comes back goes to the region rows it was leased from."""
+    days = {key: apply(locked[key], change) for key, change in changes.items() if key in locked}
+    for key in changes.keys() - days.keys():
+        # A tombstone of a lease that was lost with its campaign-day moves nothing.
+        if replace(changes[key], lease_no_high=0) != DayChange():
+            raise EscrowError(f"campaign {key[1]} has no day {key[2]}")
+    if days:
+        store.save_days(days.values())
+    returned = {
+        (key, region): amount
+        for key, change in changes.items()
+        for region, amount in change.returned.items()
+        if amount
+    }
+    if returned:
+        regions = store.lock_regions({key for key, _ in returned})
+        changed: dict[tuple[Key, str], Region] = {}
+        for place, amount in sorted(returned.items()):
+            changed[place] = regions.get(place) or Region()
+            changed[place].unleased += amount
+        store.save_regions(changed)
+    return days
+
+
+def post(
+    store: SettlementStore, incarnation: bytes, days: Mapping[Key, Day], effects: Effects
+) -> None:
+    currencies = {key: day.currency for key, day in days.items()}
+    spends = {place: spend for place, spend in effects.spends.items() if spend.amount}
+    if spends:
+        store.post_spends(incarnation, spends, currencies)
+    losses = {place: spend for place, spend in effects.losses.items() if spend.amount}
+    if losses:
+        store.post_spends(incarnation, losses, currencies, is_loss=True)
+
+
+def _adopt(
+    store: SettlementStore, incarnation: Incarnation, loaded: Loaded, effects: Effects
+) -> None:
+    """Leases that the database had lost: rows for them, in all scopes, and no new lease where a newer budget was
+    known than we have."""
+    for lease in effects.adopted:
+        loaded.days.setdefault((lease.advertiser, lease.campaign, lease.day), day_of_lease(lease))
+    store.save_scopes(
+        adopt_into_scopes(loaded.days, effects.adopted, loaded.balances, loaded.totals)
+    )
+    store.insert_leases(effects.adopted, incarnation.region, store.now_ms(), 0)
+    versions = store.budget_versions({lease.campaign for lease in effects.adopted})
+    newest: dict[int, int] = {}
+    for lease in effects.adopted:
+        newest[lease.campaign] = max(newest.get(lease.campaign, 0), lease.budget_version)
+    for campaign, version in sorted(newest.items()):
+        if campaign in versions and version > versions[campaign]:
+            reason = f"a lease of budget version {version} came back; the database knows {versions[campaign]}"
+            store.freeze(campaign, version, reason)
