@@ -18,6 +18,7 @@ from bidder.passage import End, Passage
 from bidder.record import Recorder
 from bidder.reserve.answers import Answer, Lost
 from bidder.reserve.client import BankerClient
+from bidder.reserve.holds import hold_ms
 from rtbplatform.kernel.codes import Loss, NoBid
 from rtbplatform.kernel.ids import hash64, uuid7
 from rtbplatform.kernel.ipc import Committed, Refused, Want
@@ -51,6 +52,7 @@ class Reservation:
                 return _why_nobody(result, unfundable)
             submitted = self._submit(passage, result)
             if not await self._in_time(submitted, passage.answer_by_s):
+                self._banker.give_up(passage.debit_id)
                 submitted.add_done_callback(lambda done: self._came_late(passage, done.result()))
                 return LATE
             outcome = submitted.result()
@@ -81,6 +83,7 @@ class Reservation:
             _wants(result),
             self._recorder.event(passage, None),
             passage.subject_keys,
+            hold_ms(passage.exchange),
         )
         # From here on the event is the banker's; no second one is sent unless it is refused. Answered at once means
         # that nothing was sent (the client keeps the keys): then the event goes by itself.
@@ -98,10 +101,8 @@ class Reservation:
         return submitted.done()
 
     def _came_late(self, passage: Passage, outcome: Answer) -> None:
-        """The exchange has been told "no bid" meanwhile."""
-        if isinstance(outcome, Committed):
-            self._banker.report_void(outcome.debit_id)
-        elif isinstance(outcome, Refused):
+        """The exchange has been told "no bid" meanwhile, and a commit was voided by then (`Promises`)."""
+        if isinstance(outcome, Refused):
             self.record(passage, LATE)
 
     def record(self, passage: Passage, end: End | None) -> None:

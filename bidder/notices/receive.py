@@ -1,7 +1,8 @@
 """Notices from exchanges: verified, recorded durably, then acknowledged.
 
 In: kind, signed token, price and loss reason as they stand in the URL. Out: an HTTP status and a word.
-On failure: 400 forged or unknown kind; 503 when it cannot be made durable now: the exchange tries again.
+On failure: 400 forged or unknown kind; 503 when it cannot be made durable now, or moves money and the
+treasury does not know our banker yet: the exchange tries again.
 Time: one group commit.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from bidder.notices.claims import claim_of
 from bidder.reserve.client import BankerClient
 from rtbplatform.kernel.events import NoticeEvent, encode_event
 from rtbplatform.kernel.ids import hash64, uuid7
@@ -51,6 +53,7 @@ class Notices:
             now_ms,
             token.debit_id,
             encode_event(self._event(kind, token, price, loss, now_ms)),
+            claim_of(kind, token, price[:PRICE_CHARS_MAX]),
         )
         if not durable:
             return 503, "not recorded, try again"

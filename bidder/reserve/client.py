@@ -18,12 +18,12 @@ import msgspec
 
 from bidder.reserve.answers import LOST, Answer, Lost, resolve, resolve_all
 from bidder.reserve.backlog import Backlog
-from bidder.reserve.mirror import FundableMirror
+from bidder.reserve.promises import Promises
+from bidder.reserve.wanted import Wanted
 from rtbplatform.kernel import ipc
-from rtbplatform.kernel.stream import SubjectKey
+from rtbplatform.kernel.stream import Claim, SubjectKey
 
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.01, 0.5
-WANT_EVERY_S = 0.1
 WRITE_HIGH_BYTES = 8 * 1024 * 1024
 log = logging.getLogger(__name__)
 
@@ -44,21 +44,19 @@ class BankerClient(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._reader = ipc.FrameReader()
-        self._mirror = FundableMirror()
-        self.fundable: dict[int, int] = self._mirror.fundable
+        self._promises = Promises()
+        self.fundable: dict[int, int] = self._promises.mirror.fundable
         """Campaign -> micros, less what is under way; read it, do not write it. The same dict for ever."""
         self.welcome: ipc.Welcome | None = None
         self.backlog = Backlog()
         self._out: list[bytes] = []
         self._flushing = False
         self._paused = False
-        self._submits: dict[bytes, tuple[asyncio.Future[Answer], list[ipc.Want]]] = {}
+        self._submits: dict[bytes, asyncio.Future[Answer]] = {}
         self._notices: dict[bytes, asyncio.Future[bool]] = {}
         self._queries: dict[int, asyncio.Future[str | None]] = {}
         self._last_query = 0
-        self._outcomes = ipc.Outcomes([], [], [])
-        self._wanted: dict[int, tuple[int, int, int]] = {}
-        self._want_timer: asyncio.TimerHandle | None = None
+        self._wanted = Wanted(lambda message: self._write(ipc.frame(message)))
 
     @property
     def connected(self) -> bool:
@@ -87,19 +85,27 @@ class BankerClient(asyncio.Protocol):
         wants: list[ipc.Want],
         event: bytes,
         keys: Sequence[SubjectKey],
+        hold_ms: int = 0,
     ) -> asyncio.Future[Answer]:
-        """All debits of one answer and its event. `debit_id`: a UUIDv7 made for this attempt and no other."""
+        """All debits of one answer and its event. `debit_id`: a UUIDv7 made for this attempt and no other. `hold_ms`:
+        see `holds`."""
         future: asyncio.Future[Answer] = self._loop.create_future()
         if not self._is_writable:
             self.backlog.keep_keys(keys)
             future.set_result(LOST)
             return future
         together = self.backlog.with_keys(keys)
-        message = ipc.Submit(debit_id, request_hash, exchange, at_ms, wants, event, together)
-        self._submits[debit_id] = (future, wants)
-        self._mirror.leaves(wants)
+        message = ipc.Submit(
+            debit_id, request_hash, exchange, at_ms, wants, event, together, hold_ms
+        )
+        self._submits[debit_id] = future
+        self._promises.submitted(debit_id, wants)
         self._write(ipc.frame(message))
         return future
+
+    def give_up(self, debit_id: bytes) -> None:
+        """The exchange has its "no bid": should the debit commit, it is voided at once."""
+        self._promises.given_up(debit_id)
 
     def record(
         self,
@@ -119,29 +125,23 @@ class BankerClient(asyncio.Protocol):
 
     def report_sent(self, debit_id: bytes) -> None:
         """R8: all bytes of the answer were accepted by a live socket."""
-        self._report(self._outcomes.sent, debit_id)
+        self._promises.sent(debit_id)
+        self._flush_soon()
 
     def report_void(self, debit_id: bytes) -> None:
         """R8: given up before a byte was written."""
-        self._report(self._outcomes.void, debit_id)
+        self._promises.void(debit_id)
+        self._flush_soon()
 
     def report_unknown(self, debit_id: bytes) -> None:
         """R8: the connection ended with bytes of the answer on the way: it stays spent."""
-        self._report(self._outcomes.unknown, debit_id)
-
-    def _report(self, outcomes: list[bytes], debit_id: bytes) -> None:
-        if self.welcome is not None:
-            outcomes.append(debit_id)
-            self._flush_soon()
+        self._promises.unknown(debit_id)
+        self._flush_soon()
 
     def want(self, advertiser: int, campaign: int, min_amount_micros: int) -> None:
         """A campaign matched and has nothing to spend here; told at most every 100 ms."""
-        if self.welcome is None:
-            return
-        self._wanted[campaign] = (advertiser, campaign, min_amount_micros)
-        if self._want_timer is None:
-            self._tell_wanted()
-            self._want_timer = self._loop.call_later(WANT_EVERY_S, self._wanted_again)
+        if self.welcome is not None:
+            self._wanted.add(advertiser, campaign, min_amount_micros)
 
     def notice(
         self,
@@ -151,6 +151,7 @@ class BankerClient(asyncio.Protocol):
         at_ms: int,
         debit_id: bytes,
         event: bytes,
+        claim: Claim | None = None,
     ) -> asyncio.Future[bool]:
         """True when durable: only then may the exchange get its 200."""
         future: asyncio.Future[bool] = self._loop.create_future()
@@ -158,7 +159,7 @@ class BankerClient(asyncio.Protocol):
             future.set_result(False)
             return future
         self._notices[notice_id] = future
-        message = ipc.Notice(notice_id, request_hash, exchange, at_ms, debit_id, event)
+        message = ipc.Notice(notice_id, request_hash, exchange, at_ms, debit_id, event, claim)
         self._write(ipc.frame(message))
         return future
 
@@ -196,14 +197,12 @@ class BankerClient(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - lost is lost
         was_welcome, self.welcome, self._transport = self.welcome is not None, None, None
-        self._mirror.clear()
         self._wanted.clear()
-        self._outcomes = ipc.Outcomes([], [], [])
         self._out.clear()
         submits, self._submits = self._submits, {}
         notices, self._notices = self._notices, {}
         queries, self._queries = self._queries, {}
-        resolve_all((future for future, _ in submits.values()), LOST)
+        resolve_all((submits[debit_id] for debit_id in self._promises.lost()), LOST)
         resolve_all(notices.values(), False)
         resolve_all(queries.values(), None)
         self._ended.set()
@@ -225,33 +224,33 @@ class BankerClient(asyncio.Protocol):
     def _handle(self, message: ipc.ToWorker) -> None:
         if isinstance(message, ipc.Acks):
             for committed in message.debits:
-                self._answer(committed.debit_id, committed)
+                self._answer(committed)
             for notice_id in message.notices:
-                notice = self._notices.pop(notice_id, None)
-                if notice is not None:
-                    resolve(notice, True)
+                self._noticed(notice_id, recorded=True)
         elif isinstance(message, ipc.Mirror):
-            self._mirror.apply(message)
+            self._promises.mirror.apply(message)
         elif isinstance(message, ipc.Refused):
-            self._answer(message.debit_id, message)
+            self._answer(message)
         elif isinstance(message, ipc.Welcome):
             self.welcome = message
+            self._promises.welcomed()
             self._flush_soon()
         elif isinstance(message, ipc.Declined):
-            declined = self._notices.pop(message.notice_id, None)
-            if declined is not None:
-                resolve(declined, False)
+            self._noticed(message.notice_id, recorded=False)
         else:
             query = self._queries.pop(message.query_id, None)
             if query is not None:
                 resolve(query, message.text)
 
-    def _answer(self, debit_id: bytes, answer: ipc.Committed | ipc.Refused) -> None:
-        waiting = self._submits.pop(debit_id, None)
-        if waiting is not None:
-            future, wants = waiting
-            self._mirror.returns(wants)
-            resolve(future, answer)
+    def _answer(self, answer: ipc.Committed | ipc.Refused) -> None:
+        if self._promises.answered(answer):
+            resolve(self._submits.pop(answer.debit_id), answer)
+            self._flush_soon()
+
+    def _noticed(self, notice_id: bytes, *, recorded: bool) -> None:
+        notice = self._notices.pop(notice_id, None)
+        if notice is not None:
+            resolve(notice, recorded)
 
     def _write(self, data: bytes) -> None:
         self._out.append(data)
@@ -268,24 +267,13 @@ class BankerClient(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing() or self.welcome is None:
             return
         out, self._out = self._out, []
-        told = self._outcomes
-        if told.sent or told.void or told.unknown:
+        told = self._promises.take_outcomes()
+        if told is not None:
             out.append(ipc.frame(told))
-            self._outcomes = ipc.Outcomes([], [], [])
         if not self._paused:
             out += self.backlog.take()
         if out:
             self._transport.write(b"".join(out))
-
-    def _wanted_again(self) -> None:
-        self._want_timer = None
-        if self._wanted:
-            self._tell_wanted()
-            self._want_timer = self._loop.call_later(WANT_EVERY_S, self._wanted_again)
-
-    def _tell_wanted(self) -> None:
-        self._write(ipc.frame(ipc.Wanted(list(self._wanted.values()))))
-        self._wanted.clear()
 
     async def _connect_for_ever(self) -> None:
         backoff_s = BACKOFF_MIN_S

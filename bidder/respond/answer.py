@@ -53,6 +53,7 @@ def build_answer(
             debit_id,
             lines,
             now_ms + exp_s * 1000,
+            request.imp[auction.imp].multiplier,
         )
         answer = _bid(request, auction, winner, debit_id, exp_s, now_ms)
         if urls.win:
