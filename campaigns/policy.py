@@ -22,6 +22,7 @@ class Action(StrEnum):
     TEAM_EDIT = "edit the team"
     ADVERTISERS_EDIT = "edit advertisers"
     LEDGER_VIEW = "see ledger entries"
+    CREDIT_EDIT = "edit credit lines"
     # Of the whole platform
     HEALTH_VIEW = "see bidding health"
     AUDIT_VIEW = "search the audit trail"
@@ -64,6 +65,7 @@ STAFF: dict[Action, frozenset[StaffRole]] = {
     Action.TEAM_EDIT: frozenset({_ADMIN}),
     Action.ADVERTISERS_EDIT: frozenset({_OPERATOR, _ADMIN}),
     Action.LEDGER_VIEW: frozenset({_FINANCE, _ADMIN}),
+    Action.CREDIT_EDIT: frozenset({_FINANCE, _ADMIN}),
     Action.HEALTH_VIEW: frozenset({_OPERATOR, _ADMIN}),
     Action.AUDIT_VIEW: frozenset(StaffRole),
     Action.MARKET_VIEW: frozenset({_OPERATOR, _FRAUD, _ADMIN}),

@@ -96,7 +96,7 @@ class Pace(Struct, frozen=True):
     start_left: int = START_INTERVALS
     """Intervals that the slow start may still take."""
     cruise: tuple[float, float] = (0.0, 0.0)
-    """p and density before the day's last part, which says nothing about the next day."""
+    """p and what it brought, before the day's last part, which says nothing about the next day."""
 
 
 def next_pace(pace: Pace | None, seen: Seen, now_ms: int) -> Pace:
@@ -129,7 +129,7 @@ def next_pace(pace: Pace | None, seen: Seen, now_ms: int) -> Pace:
         spent_micros=seen.spent_micros,
         at_ms=now_ms,
         density=density,
-        cruise=pace.cruise if finishing else (p, density),
+        cruise=pace.cruise if finishing else (p, _answered(pace, p, density)),
     )
 
 
@@ -194,6 +194,11 @@ def _probability(
     density = seen.density(plan, now_ms)
     follow = density / pace.density if density and pace.density else 1.0
     return _within(pace.p * follow * step), density or pace.density
+
+
+def _answered(pace: Pace, p: float, density: float) -> float:
+    """The density that p really brings: less than the plan's where even all of the supply is not enough."""
+    return density if p < 1.0 else density * min(1.0, pace.actual / pace.needed)
 
 
 def _smoothed(before: float, newest: float) -> float:

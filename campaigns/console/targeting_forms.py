@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from campaigns.console import hours as day_parts
 from campaigns.models import CreativeFormat, Exchange, Targeting
 from rtbplatform.console.fields import ListField
 
@@ -79,6 +80,14 @@ class TargetingForm(forms.Form):
     publishers = ListField(each=short)
     not_publishers = ListField(each=short, label="Not publishers")
     segments = ListField(each=short)
+    hours = forms.TypedMultipleChoiceField(
+        coerce=int, choices=day_parts.CHOICES, required=False, label="Hours of the week"
+    )
+
+    @property
+    def hours_grid(self) -> list[dict[str, Any]]:
+        """The week with what is chosen, or was sent."""
+        return day_parts.grid(self["hours"].value() or [])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,6 +124,8 @@ def rows_of(targeting: Targeting | None) -> list[dict[str, Any]]:
         values = getattr(targeting, field) if targeting and field else []
         return [str(names.get(field, {}).get(value, value)) for value in values]
 
-    return [
+    rows = [
         {"label": label, "included": shown(yes), "excluded": shown(no)} for label, yes, no in PAIRS
     ]
+    hours = day_parts.in_words(targeting.hours if targeting else ())
+    return [*rows, {"label": "Hours of the week", "included": hours, "excluded": []}]

@@ -15,7 +15,7 @@ from django_scopes import scopes_disabled
 
 from billing.console.day_figures import today_of
 from billing.escrow.models import CampaignDay
-from campaigns.models import Campaign, ExchangeKey, PlatformSwitch, User
+from campaigns.models import Campaign, ExchangeKey, PlatformSwitch, Targeting, User
 from campaigns.policy import SYSTEM
 from campaigns.services.campaign_status import campaign_resume
 from campaigns.services.exchange_save import exchange_create
@@ -170,6 +170,24 @@ def test_targeting_says_which_value_is_wrong(post: Post) -> None:
     answer = post("targeting_edit", countries="USA, Germany")
     assert answer.status_code == 422
     assert "“Germany” is not a three-letter country code" in answer.content.decode()
+
+
+def test_hours_of_the_week_are_saved_and_shown_in_words(
+    cast: SimpleNamespace, campaign: Campaign, post: Post, as_: Callable[[User], Client]
+) -> None:
+    post("targeting_edit", hours=["8", "9", "32", "33", "167"])
+    with scopes_disabled():
+        assert Targeting.objects.get(campaign=campaign).hours == [8, 9, 32, 33, 167]
+    page = as_(cast.owner).get(reverse("console:targeting", args=[cast.acme.pk, campaign.pk]))
+    assert "Mon-Tue 08:00-10:00" in page.content.decode()
+    assert "Sun 23:00-24:00" in page.content.decode()
+
+
+def test_an_hour_that_no_week_has_is_refused_and_the_others_stay_ticked(post: Post) -> None:
+    answer: Any = post("targeting_edit", hours=["8", "168"])
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == ["hours"]
+    assert 'value="8" aria-label="Monday 08:00" checked' in answer.content.decode()
 
 
 def test_the_history_tells_who_changed_what_from_what_to_what(

@@ -60,6 +60,8 @@ def test_admins_and_the_platform_may_do_everything(action: Action) -> None:
         (Role.FINANCE, Action.LEDGER_VIEW, True),
         (Role.FINANCE, Action.CAMPAIGNS_EDIT, False),
         (Role.OWNER, Action.CREATIVES_REVIEW, False),
+        (Role.OWNER, Action.CREDIT_EDIT, False),
+        (Role.FINANCE, Action.CREDIT_EDIT, False),
     ],
 )
 def test_what_team_members_may(role: str, action: Action, *, may: bool) -> None:
@@ -75,6 +77,10 @@ def test_what_team_members_may(role: str, action: Action, *, may: bool) -> None:
         (StaffRole.FRAUD_ANALYST, Action.MARKET_EDIT, False),
         (StaffRole.OPERATOR, Action.SWITCHES_EDIT, True),
         (StaffRole.OPERATOR, Action.LEDGER_VIEW, False),
+        (StaffRole.FINANCE, Action.CREDIT_EDIT, True),
+        (StaffRole.ADMIN, Action.CREDIT_EDIT, True),
+        (StaffRole.OPERATOR, Action.CREDIT_EDIT, False),
+        (StaffRole.FRAUD_ANALYST, Action.CREDIT_EDIT, False),
     ],
 )
 def test_what_staff_may(role: str, action: Action, *, may: bool) -> None:

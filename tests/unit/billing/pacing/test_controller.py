@@ -130,6 +130,22 @@ def test_a_new_day_with_twice_the_budget_starts_with_twice_the_probability() -> 
     assert pace.p == pytest.approx(0.6)
 
 
+def test_a_day_that_lacked_supply_says_what_there_is() -> None:
+    """Half of what was needed came in at p = 1: a day of half the budget needs all of it."""
+    pace = on_plan(100_000, p=1.0)
+    for _ in range(20):
+        pace = after(pace, 5_000)
+    following = next_pace(pace, seen(0, day=2, budget=BUDGET // 2), 2 * DAY_MS + 500)
+    assert following.p == pytest.approx(1.0, rel=0.01)
+
+
+def test_a_day_without_traffic_says_nothing() -> None:
+    pace = on_plan(100_000, p=1.0)
+    for _ in range(60):
+        pace = after(pace, 0)
+    assert next_pace(pace, seen(0, day=2), 2 * DAY_MS + 500).p == pytest.approx(1.0)
+
+
 def test_who_comes_in_mid_day_spreads_the_budget_over_the_rest() -> None:
     pace = next_pace(None, seen(0), DAY_MS + DAY_MS // 2)
     assert seen(0).due_micros(pace.plan, DAY_MS + DAY_MS // 2) == 0
