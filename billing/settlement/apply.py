@@ -55,6 +55,7 @@ def apply(day: Day, change: DayChange) -> Day:
         held=day.held + change.held,
         settled=day.settled + change.settled,
         quarantined=day.quarantined + change.quarantined,
+        written_off=day.written_off + change.written_off,
         unknown=day.unknown + change.unknown,
         late=day.late + change.late,
         lease_no_high=max(day.lease_no_high, change.lease_no_high),

@@ -55,6 +55,7 @@ class DayChange(Struct):
     held: int = 0
     settled: int = 0
     quarantined: int = 0
+    written_off: int = 0
     unknown: int = 0
     late: int = 0
     adopted: int = 0

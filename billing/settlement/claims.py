@@ -172,7 +172,9 @@ def take_lost(
         incarnation=lease.incarnation,
         seq=0,
         lines=lines or [_line(claim, lease, 0)],
-        state="captured" if bill > missing else "released",
+        state="captured"
+        if claim.kind == "billing" and lease.state == "quarantined"
+        else "released",
         captured=bill - missing,
         late=missing,
         mark=None,

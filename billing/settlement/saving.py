@@ -19,16 +19,23 @@ def save(
     """Call inside the settling transaction, with everything locked. Raises EscrowError: then nothing may be kept."""
     if effects.adopted:
         _adopt(store, incarnation, loaded, effects)
-    days = save_days(store, loaded.days, effects.days)
+    write(store, incarnation.id, loaded.days, effects)
+
+
+def write(
+    store: SettlementStore, incarnation: bytes, locked: Mapping[Key, Day], effects: Effects
+) -> None:
+    """All effects but adoption, on campaign-days that are locked. Raises EscrowError."""
+    days = save_days(store, locked, effects.days)
     if effects.leases:
         store.save_leases(list(effects.leases.values()))
     if effects.holds:
         store.save_holds(list(effects.holds.values()))
     if effects.parked:
-        store.park(incarnation.id, effects.parked)
+        store.park(incarnation, effects.parked)
     if effects.taken:
         store.take_orphans(effects.taken)
-    post(store, incarnation.id, days, effects)
+    post(store, incarnation, days, effects)
     for alarm in effects.alarms:
         store.alarm(*alarm)
 

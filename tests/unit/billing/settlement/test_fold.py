@@ -6,18 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from billing.settlement.fold import (
-    DayChange,
-    Effects,
-    LeaseState,
-    Numbered,
-    StreamError,
-    StreamState,
-    has_fence,
-    leases_named,
-    outcomes_named,
-    settle,
-)
+from billing.escrow.store import EarlierDebit
+from billing.escrow.values import LeaseState
+from billing.settlement.changes import DayChange, Effects, Numbered, StreamError, StreamState
+from billing.settlement.fold import fold
+from billing.settlement.naming import names
+from rtbplatform.kernel.protocol import Lease
 from rtbplatform.kernel.stream import (
     AuctionEntry,
     DebitLine,
@@ -26,13 +20,16 @@ from rtbplatform.kernel.stream import (
     LeaseChange,
     LeaseEntry,
     LossEntry,
+    MarkEntry,
     NoticeEntry,
     Outcome,
     OutcomeEntry,
 )
 
 KEY = (1, 2, 3)
-LEASE, OTHER = b"L" * 16, b"O" * 16
+LEASE, OTHER, FOREIGN = b"L" * 16, b"O" * 16, b"F" * 16
+ME = b"m" * 16
+LEASE_KEY = b"k" * 32
 
 
 def line(amount: int, lease: bytes = LEASE, day: int = 3) -> DebitLine:
@@ -57,14 +54,19 @@ def unknown(seq: int, *lines: DebitLine) -> OutcomeEntry:
 
 def state(**lease: object) -> StreamState:
     leases = {
-        LEASE: LeaseState(LEASE, KEY, "eu", 100, **lease),  # type: ignore[arg-type]
-        OTHER: LeaseState(OTHER, KEY, "eu", 50),
+        LEASE: LeaseState(LEASE, KEY, "eu", 100, incarnation=ME, **lease),  # type: ignore[arg-type]
+        OTHER: LeaseState(OTHER, KEY, "eu", 50, incarnation=ME),
+        FOREIGN: LeaseState(FOREIGN, KEY, "us", 50, incarnation=b"t" * 16),
     }
-    return StreamState(leases)
+    return StreamState(ME, "eu", LEASE_KEY, leases=leases)
+
+
+def earlier(*lines: DebitLine) -> EarlierDebit:
+    return EarlierDebit(b"D" * 16, list(lines), 0, is_resolved=False)
 
 
 def run(*entries: Entry, before: StreamState | None = None) -> Effects:
-    return settle([Numbered(11, entries)], before or state())
+    return fold([Numbered(11, entries)], before or state())
 
 
 def refused(match: str, *entries: Entry, before: StreamState | None = None) -> None:
@@ -124,7 +126,7 @@ def test_an_unknown_debit_stays_settled_and_is_counted() -> None:
 
 def test_an_outcome_may_name_a_debit_of_an_earlier_run() -> None:
     before = state(settled=30)
-    before.debits[4] = [line(30)]
+    before.debits[4] = earlier(line(30))
     assert run(void(4, line(30)), before=before).days[KEY].settled == -30
 
 
@@ -141,8 +143,9 @@ def test_a_tombstoned_lease_returns_whole() -> None:
 
 
 def test_a_fence_returns_what_is_left_on_every_open_lease() -> None:
-    effects = run(debit(line(30)), FenceEntry(0, "recovered"))
-    assert effects.is_fenced
+    before = state()
+    effects = run(debit(line(30)), FenceEntry(0, "recovered"), before=before)
+    assert before.is_fenced
     assert effects.days[KEY] == DayChange(leased=-150, settled=30, returned={"eu": 120})
     assert {lease.state for lease in effects.leases.values()} == {"fenced"}
 
@@ -186,7 +189,7 @@ def test_a_second_outcome_stops_the_stream() -> None:
 
 def test_an_outcome_settled_before_stops_the_stream() -> None:
     before = state(settled=30)
-    before.debits[4] = [line(30)]
+    before.debits[4] = earlier(line(30))
     before.resolved.add(4)
     refused("second outcome", void(4, line(30)), before=before)
 
@@ -201,7 +204,7 @@ def test_an_outcome_of_no_debit_stops_the_stream() -> None:
 
 def test_a_void_beyond_what_was_spent_stops_the_stream() -> None:
     before = state(settled=3)
-    before.debits[4] = [line(8)]
+    before.debits[4] = earlier(line(8))
     refused("voids more", void(4, line(8)), before=before)
 
 
@@ -224,11 +227,99 @@ def test_an_unknown_lease_change_stops_the_stream() -> None:
     refused("unknown lease change", change("borrowed"))
 
 
+def test_a_debit_on_another_incarnations_lease_stops_the_stream() -> None:
+    refused("never granted", debit(line(1, FOREIGN)))
+
+
+def test_a_fence_leaves_other_incarnations_leases_as_they_are() -> None:
+    before = state()
+    run(FenceEntry(0, "recovered"), before=before)
+    assert before.leases[FOREIGN].state == "open"
+
+
+def lost_lease(**fields: object) -> Lease:
+    """Granted to this incarnation, and not known to the database any more."""
+    values = {
+        "id": b"N" * 16,
+        "no": 7,
+        "request_no": 1,
+        "incarnation": ME,
+        "advertiser": 1,
+        "campaign": 2,
+        "day": 3,
+        "amount_micros": 100,
+        "budget_version": 1,
+        "spend_for_ms": 1,
+        "starts_in_ms": 0,
+        "ends_in_ms": 1,
+    }
+    return Lease(**(values | fields)).signed(LEASE_KEY)  # type: ignore[arg-type]
+
+
+def acceptance(lease: Lease | None) -> LeaseEntry:
+    return LeaseEntry(0, [LeaseChange("accepted", b"N" * 16, 1, 2, 3, 100, 0, 7, lease)])
+
+
+def test_a_lease_that_a_restore_has_lost_is_adopted_on_its_signature() -> None:
+    before = state()
+    lease = lost_lease()
+    effects = run(acceptance(lease), debit(line(30, lease.id)), before=before)
+    assert effects.adopted == [lease]
+    assert effects.days[KEY] == DayChange(adopted=100, leased=-30, settled=30, lease_no_high=7)
+    assert before.leases[lease.id].is_accepted
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        None,
+        lost_lease().signed(b"x" * 32),
+        lost_lease(incarnation=b"t" * 16),
+        lost_lease(amount_micros=101),
+        lost_lease(campaign=9),
+    ],
+    ids=["unsigned", "forged", "another incarnation's", "of another amount", "another campaign's"],
+)
+def test_an_unknown_lease_that_does_not_prove_itself_stops_the_stream(lease: Lease | None) -> None:
+    refused("never granted", acceptance(lease))
+
+
+@pytest.mark.parametrize("kind", ["sealed", "tombstoned"])
+def test_a_lost_lease_that_was_never_accepted_moves_no_money(kind: str) -> None:
+    effects = run(LeaseEntry(0, [LeaseChange(kind, b"N" * 16, 1, 2, 3, 100, 0, 7)]))
+    assert effects.days == {KEY: DayChange(lease_no_high=7)}
+
+
+def test_an_unknown_lease_that_was_spent_from_stops_the_stream() -> None:
+    refused("never granted", LeaseEntry(0, [LeaseChange("sealed", b"N" * 16, 1, 2, 3, 100, 5, 7)]))
+
+
+def test_a_mark_is_counted_once_and_only_upwards() -> None:
+    before = state()
+    before.census = 10
+    run(MarkEntry(0, 12, 10), MarkEntry(0, 11, 10), before=before)
+    assert (before.mark, before.epoch) == (12, 10)
+
+
+def test_a_mark_of_a_history_that_was_lost_says_nothing() -> None:
+    before = state()
+    before.census = 10
+    run(MarkEntry(0, 12, 9), before=before)
+    assert (before.mark, before.epoch) == (0, 0)
+
+
 def test_what_has_to_be_loaded_is_named() -> None:
     chunks = [
         Numbered(1, [debit(line(1)), void(7, line(1, OTHER)), change("sealed", lease=b"S" * 16)])
     ]
-    assert leases_named(chunks) == {LEASE, OTHER, b"S" * 16}
-    assert outcomes_named(chunks) == {7}
-    assert not has_fence(chunks)
-    assert has_fence([Numbered(1, [FenceEntry(0, "")])])
+    named = names(chunks)
+    assert named.leases == {LEASE, OTHER, b"S" * 16}
+    assert named.days == {KEY}
+    assert named.outcomes == {7}
+    assert not named.has_fence
+    assert names([Numbered(1, [FenceEntry(0, "")])]).has_fence
+
+
+def test_what_is_no_id_is_not_looked_up_and_stops_the_stream() -> None:
+    assert names([Numbered(1, [debit(line(1, b"short"))])]).leases == set()
+    refused("never granted", debit(line(1, b"short")))
