@@ -159,5 +159,10 @@ def balances(request: HttpRequest) -> HttpResponse:
     if wanted := request.GET.get("q", "").strip():
         rows = rows.filter(name__icontains=wanted)
     page = page_of(request, rows)
-    context = {"page": page, "rows": ledger_rows.balances(list(page.object_list)), "q": wanted}
+    context = {
+        "page": page,
+        "rows": ledger_rows.balances(list(page.object_list)),
+        "q": wanted,
+        "may_credit": policy.allowed(user_of(request), Action.CREDIT_EDIT),
+    }
     return render(request, "billing/balances.html", context)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
+from billing.escrow.models import BudgetScope
 from billing.ledger.models import Transaction
 from campaigns.models import Advertiser, Campaign, Exchange
 
@@ -28,6 +29,17 @@ class BalanceRow:
     balance_micros: int
     deposited_micros: int
     spent_micros: int
+    credit_micros: int
+    room_micros: int
+    """The limit without what is committed. Negative: more is committed than the limit allows by now."""
+
+    @property
+    def free_micros(self) -> int:
+        return max(0, self.room_micros)
+
+    @property
+    def over_micros(self) -> int:
+        return max(0, -self.room_micros)
 
 
 def with_names(advertiser: Advertiser, entries: Sequence[Transaction]) -> list[EntryRow]:
@@ -91,13 +103,22 @@ def balances(advertisers: Sequence[Advertiser]) -> list[BalanceRow]:
         )
     )
     sums = {row["advertiser_id"]: row for row in rows}
-    return [_balance(one, sums.get(one.pk, {})) for one in advertisers]
+    scopes = BudgetScope.objects.filter(
+        advertiser_id__in=[one.pk for one in advertisers],
+        kind=BudgetScope.Kind.BALANCE,
+    )
+    limits = {scope.advertiser_id: scope for scope in scopes}
+    return [_balance(one, sums.get(one.pk, {}), limits.get(one.pk)) for one in advertisers]
 
 
-def _balance(advertiser: Advertiser, sums: Mapping[str, Any]) -> BalanceRow:
+def _balance(
+    advertiser: Advertiser, sums: Mapping[str, Any], limit: BudgetScope | None
+) -> BalanceRow:
     return BalanceRow(
         advertiser,
         balance_micros=int(sums.get("balance") or 0),
         deposited_micros=int(sums.get("deposited") or 0),
         spent_micros=-int(sums.get("spent") or 0),
+        credit_micros=limit.credit_micros if limit else 0,
+        room_micros=(limit.limit_micros or 0) - limit.committed_micros if limit else 0,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.console import audit, ledger, today
+from billing.console import audit, credit, ledger, today
 
 _campaign = "advertisers/<int:advertiser_id>/campaigns/<int:campaign_id>/"
 _ledger = "advertisers/<int:advertiser_id>/ledger"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{_ledger}/", ledger.advertiser_ledger, name="advertiser_ledger"),
     path(f"{_ledger}.csv", ledger.ledger_csv, name="ledger_csv"),
     path(f"{_ledger}/<int:number>/", ledger.ledger_entry, name="ledger_entry"),
+    path("advertisers/<int:advertiser_id>/credit/", credit.credit_line, name="credit_line"),
     path("finance/ledger/", ledger.ledger, name="ledger"),
     path("finance/balances/", ledger.balances, name="balances"),
     path("audit/", audit.audit, name="audit"),
