@@ -229,7 +229,8 @@ def _region_processes(
     banker = (sys.executable, "-m", "bidder.banker")
     bidder = (sys.executable, "-m", "bidder")
     proxies, way = _way_to_postgres(folders, region, base, database_url)
-    treasury_env = {**env, "DATABASE_URL": way}
+    journal = folders.var / "journal" / f"{region.name}.journal"
+    treasury_env = {**env, "DATABASE_URL": way, "TREASURY_JOURNAL": str(journal)}
     return [
         *proxies,
         _spec(folders, f"treasury{region.suffix}", treasury, "treasury", treasury_env),

@@ -50,24 +50,26 @@ async def _connect(target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        writer.transport.abort()
-    else:
-        writer.close()
+    """Until the end of one direction; the other may go on."""
+    while data := await reader.read(CHUNK_BYTES):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
 
 
 async def carry(target: str, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-    """One connection, until either side ends it. A Postgres that refuses is a closed connection to the client."""
+    """One connection, until both sides have ended it, or one has reset it: then the other is reset too."""
+    ends = [answers]
     try:
         server, requests = await _connect(target)
+        ends.append(requests)
+        await asyncio.gather(_pump(client, requests), _pump(server, answers))
     except OSError:
-        answers.transport.abort()
-        return
-    await asyncio.gather(_pump(client, requests), _pump(server, answers))
+        for end in ends:
+            end.transport.abort()
+    finally:
+        for end in ends:
+            end.close()
 
 
 async def serve(held: socket.socket, target: str) -> asyncio.Server:

@@ -8,6 +8,7 @@ from rtbplatform.local import ports, proxy
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(100):
         writer.write(data)
+        await writer.drain()
     writer.close()
 
 
