@@ -24,6 +24,7 @@ EXCHANGE_FIELDS = (
     "increment_cpm_micros",
     "currencies",
     "charging",
+    "billing_horizon_s",
     "explains_no_bids",
     "allows_debug",
     "signature_version",

@@ -113,7 +113,9 @@ class TodaySerializer(serializers.Serializer[Any]):
     budget_micros = serializers.IntegerField(help_text="In force.")
     spent_micros = serializers.IntegerField()
     out_micros = serializers.IntegerField(help_text="With the bidders or held, not yet spent.")
-    ideal_micros = serializers.IntegerField(help_text="What pacing would have spent by now, along the day's expected traffic.")
+    ideal_micros = serializers.IntegerField(
+        help_text="What pacing would have spent by now, along the day's expected traffic."
+    )
     projected_micros = serializers.IntegerField()
 
 
@@ -144,6 +146,6 @@ class ExchangeSerializer(serializers.ModelSerializer[Exchange]):
         model = Exchange
         fields = (
             *("id", "slug", "name", "qps_max", "increment_cpm_micros", "currencies", "charging"),
-            *("explains_no_bids", "active", "created_at"),
+            *("billing_horizon_s", "explains_no_bids", "active", "created_at"),
         )
         read_only_fields = fields

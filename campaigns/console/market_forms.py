@@ -8,7 +8,9 @@ from django import forms
 from django.db import models
 
 from campaigns.console.targeting_forms import country
+from campaigns.horizon import TYPICAL_WIN_RATE, locked_text
 from campaigns.models import Charging, CreativeFormat
+from campaigns.models.market import BILLING_HORIZON_MAX_S, BILLING_HORIZON_MIN_S
 from rtbplatform.console.amounts import AmountField
 from rtbplatform.console.fields import ListField
 
@@ -21,10 +23,29 @@ def currency(text: str) -> str:
     return text.upper()
 
 
+def horizon_help(entered: object) -> str:
+    """What the horizon that stands in the form costs, and a few others beside it."""
+    seconds = [60, 300, 3600]
+    text = str(entered)
+    if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) not in seconds:
+        seconds.append(int(text))
+    costs = ", ".join(f"{s} s {locked_text(s)}" for s in sorted(seconds))
+    return (
+        "With charging on the billing notice: how long after an answer its money waits for the notice."
+        f" Of a budget spent evenly over a day, at a win rate of {TYPICAL_WIN_RATE:.0%}, that locks at most: {costs}."
+    )
+
+
 class ExchangeForm(forms.Form):
     name = forms.CharField(max_length=120)
     charging = forms.ChoiceField(
         choices=Charging.choices, help_text="When a sale counts, by the exchange's contract."
+    )
+    billing_horizon_s = forms.IntegerField(
+        label="Billing horizon in s",
+        min_value=BILLING_HORIZON_MIN_S,
+        max_value=BILLING_HORIZON_MAX_S,
+        initial=300,
     )
     qps_max = forms.IntegerField(
         label="Quota", min_value=0, initial=0, help_text="Requests a second; 0 for none."
@@ -44,6 +65,11 @@ class ExchangeForm(forms.Form):
         required=False, label="Answer no-bids with 200 and a reason instead of 204"
     )
     allows_debug = forms.BooleanField(required=False, label="Allow debug answers")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        horizon = self.fields["billing_horizon_s"]
+        horizon.help_text = horizon_help(self["billing_horizon_s"].value())
 
     def values(self) -> dict[str, Any]:
         data = dict(self.cleaned_data)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pghistory
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from campaigns.models.fields import not_negative, texts
@@ -15,6 +14,9 @@ from campaigns.validation import (
     check_header_name,
     check_http_url,
 )
+
+BILLING_HORIZON_MIN_S, BILLING_HORIZON_MAX_S = 10, 86_400
+"""Below, notices come too late as a rule; above, the holds of one day outlive it."""
 
 
 class Charging(models.TextChoices):
@@ -38,6 +40,14 @@ class Exchange(models.Model):
     charging = models.CharField(
         max_length=20, choices=Charging.choices, default=Charging.AT_AUCTION
     )
+    billing_horizon_s = models.PositiveIntegerField(
+        default=300,
+        validators=[
+            MinValueValidator(BILLING_HORIZON_MIN_S),
+            MaxValueValidator(BILLING_HORIZON_MAX_S),
+        ],
+        help_text="Charging on the billing notice: how long after an answer its money waits for the notice.",
+    )
     explains_no_bids = models.BooleanField(default=False, help_text="200 with nbr instead of 204.")
     allows_debug = models.BooleanField(default=False)
     signature_version = models.PositiveIntegerField(default=1)
@@ -46,16 +56,18 @@ class Exchange(models.Model):
 
     class Meta:
         ordering = ["slug"]
-        constraints = not_negative("increment_cpm_micros", table="exchange")
+        constraints = [
+            *not_negative("increment_cpm_micros", table="exchange"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    billing_horizon_s__range=(BILLING_HORIZON_MIN_S, BILLING_HORIZON_MAX_S)
+                ),
+                name="exchange_billing_horizon_sensible",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
-
-    def clean(self) -> None:
-        """Refuses the charging that settlement does not know: no contract is taken that is not kept."""
-        if self.charging != Charging.AT_AUCTION:
-            text = "Charging on the billing notice is not available yet: choose at the auction."
-            raise ValidationError({"charging": text})
 
 
 @pghistory.track(exclude=["key_hash"])

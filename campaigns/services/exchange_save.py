@@ -19,6 +19,7 @@ EDITABLE = frozenset(
         "increment_cpm_micros",
         "currencies",
         "charging",
+        "billing_horizon_s",
         "explains_no_bids",
         "allows_debug",
         "signature_version",

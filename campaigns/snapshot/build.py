@@ -13,6 +13,7 @@ from django_scopes import scopes_disabled
 from campaigns.models import (
     Campaign,
     CampaignStatus,
+    Charging,
     Creative,
     Dsp,
     Exchange,
@@ -120,6 +121,9 @@ def _exchange(row: Exchange) -> view.ExchangeView:
         explains_no_bids=row.explains_no_bids,
         allows_debug=row.allows_debug,
         charging=row.charging,
+        billing_horizon_ms=row.billing_horizon_s * 1000
+        if row.charging == Charging.ON_BILLING_NOTICE
+        else 0,
         signature_version=row.signature_version,
     )
 

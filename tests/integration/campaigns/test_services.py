@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django_scopes import scopes_disabled
 
-from campaigns.models import Campaign, CampaignStatus, Membership, ReviewStatus
+from campaigns.models import Campaign, CampaignStatus, Exchange, Membership, ReviewStatus
 from campaigns.policy import SYSTEM
 from campaigns.services.budget_change import budget_change
 from campaigns.services.campaign_status import campaign_pause, campaign_resume, campaign_set_status
@@ -327,9 +327,19 @@ def test_a_block_entry_is_removed(cast: SimpleNamespace) -> None:
     assert not BlockEntry.objects.exists()
 
 
-def test_a_charging_that_is_not_settled_yet_is_refused(cast: SimpleNamespace) -> None:
-    with pytest.raises(ValidationError, match="not available yet"):
-        exchange_create(actor=cast.operator, slug="x", name="X", charging="on_billing_notice")
+def test_an_exchange_may_be_charged_on_its_billing_notice(cast: SimpleNamespace) -> None:
+    made = exchange_create(
+        actor=cast.operator, slug="x", name="X", charging="on_billing_notice", billing_horizon_s=60
+    )
+    assert Exchange.objects.get(pk=made.pk).billing_horizon_s == 60
+
+
+@pytest.mark.parametrize("seconds", [0, 9, 86_401])
+def test_a_billing_horizon_that_is_not_sensible_is_refused(
+    cast: SimpleNamespace, seconds: int
+) -> None:
+    with pytest.raises(ValidationError, match="billing_horizon_s"):
+        exchange_create(actor=cast.operator, slug="x", name="X", billing_horizon_s=seconds)
 
 
 @pytest.mark.parametrize("code", ["IAB1", "IAB26-4", "IAB19-36"])

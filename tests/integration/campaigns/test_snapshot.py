@@ -107,6 +107,16 @@ class TestContent:
         _, clear = exchange_key_create(actor=SYSTEM, exchange_id=exchange.pk, label="1")
         assert built().exchanges[0].key_hashes == [exchange_key_hash(clear)]
 
+    @pytest.mark.parametrize(
+        ("charging", "horizon_ms"), [("at_auction", 0), ("on_billing_notice", 60_000)]
+    )
+    def test_a_billing_horizon_is_told_with_the_charging_that_has_one(
+        self, charging: str, horizon_ms: int
+    ) -> None:
+        exchange_create(actor=SYSTEM, slug="x", name="X", charging=charging, billing_horizon_s=60)
+        view = built().exchanges[0]
+        assert (view.charging, view.billing_horizon_ms) == (charging, horizon_ms)
+
     def test_an_exchange_switched_off_is_out(self, cast: SimpleNamespace) -> None:
         exchange = exchange_create(actor=SYSTEM, slug="x", name="X")
         exchange_update(actor=SYSTEM, exchange_id=exchange.pk, active=False)

@@ -115,6 +115,7 @@ def test_a_change_goes_through_the_service(client: Client, rows: SimpleNamespace
         "increment_cpm_micros": "10000",
         "currencies": "USD",
         "charging": "at_auction",
+        "billing_horizon_s": "300",
         "signature_version": "1",
         "active": "on",
         "reason": "contract",
