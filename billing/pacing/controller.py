@@ -99,6 +99,13 @@ class Pace(Struct, frozen=True):
     """p and what it brought, before the day's last part, which says nothing about the next day."""
 
 
+def need_micros(pace: Pace, seen: Seen, now_ms: int, within_ms: int) -> int | None:
+    """What the plan and the gap to it ask for within so long; None: as much as can be (asap)."""
+    if seen.mode == "asap":
+        return None
+    return max(0, round(seen.due_micros(pace.plan, now_ms + within_ms) - seen.spent_micros))
+
+
 def next_pace(pace: Pace | None, seen: Seen, now_ms: int) -> Pace:
     """The controller after one more interval."""
     if seen.mode == "asap":
@@ -189,7 +196,7 @@ def _probability(
         gap_gain, step_min, step_max = 2 * GAP_GAIN, 1 / FINISH_STEP_MAX, FINISH_STEP_MAX
     elif pace.start_left:
         gain, step_min, step_max = START_GAIN, START_STEP_MIN, START_STEP_MAX
-    wanted = math.exp(gain * error + gap_gain * (gap - lead))
+    wanted = math.exp(gain * error + gap_gain * gap)
     step = max(step_min, min(step_max, wanted))
     density = seen.density(plan, now_ms)
     follow = density / pace.density if density and pace.density else 1.0

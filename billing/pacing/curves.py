@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from billing.escrow.repository import at_ms, fetch
+from billing.escrow.sql import at_ms, fetch
 from billing.pacing.bins import Bins
 from billing.pacing.curve import DayCurve, day_curve
 from billing.pacing.learned import Learned

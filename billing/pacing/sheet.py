@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from billing.escrow.repository import at_ms, fetch, from_ms
-from billing.pacing.controller import Pace, Seen, next_pace
+from billing.escrow.sql import at_ms, fetch, from_ms
+from billing.pacing.controller import Pace, Seen, need_micros, next_pace
 from billing.pacing.curves import HOURS_COLUMNS, Curves, hours_of_row
 from rtbplatform.kernel.wire import Pacing
 
@@ -11,8 +11,11 @@ from rtbplatform.kernel.wire import Pacing
 class PacingSheet:
     """One region's controllers. All regions see the same spend, so they come to the same probabilities."""
 
-    def __init__(self, participation: dict[int, float]) -> None:
-        """`participation`: what was in force before this process."""
+    def __init__(self, participation: dict[int, float], term_ms: int) -> None:
+        """`participation`: what was in force before this process. `term_ms`: a lease term."""
+        self.needs: dict[tuple[int, int], int] = {}
+        """By (campaign, day): micros that pacing needs within a lease term. Replaced whole: threads may read it."""
+        self._term_ms = term_ms
         self._paces = {campaign: Pace(p) for campaign, p in participation.items()}
         self._curves = Curves()
 
@@ -37,11 +40,15 @@ class PacingSheet:
             [from_ms(now_ms), from_ms(now_ms)],
         )
         paces: dict[int, Pace] = {}
+        needs: dict[tuple[int, int], int] = {}
         for campaign, mode, day, starts_at, ends_at, budget, spent, *when in rows:
             curve = self._curves.of(at_ms(starts_at), at_ms(ends_at), hours_of_row(*when), now_ms)
             seen = Seen(mode, day, budget, spent, curve)
             paces[campaign] = next_pace(self._paces.get(campaign), seen, now_ms)
-        self._paces = paces
+            need = need_micros(paces[campaign], seen, now_ms, self._term_ms)
+            if need is not None:
+                needs[campaign, day] = need
+        self._paces, self.needs = paces, needs
 
     def pacing(self, now_ms: int) -> Pacing:
         """What bidders are told; who takes part always is not named."""

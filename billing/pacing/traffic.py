@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 
-from billing.escrow.repository import columns, execute, fetch
+from billing.escrow.sql import columns, execute, fetch
 from billing.pacing.bins import Bins
 from billing.pacing.learned import PERIODS_KEPT, BinTraffic, Learned
 

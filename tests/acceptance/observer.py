@@ -72,9 +72,11 @@ class Observer:
         tell(show(self.summary))
         return self.summary
 
-    def load_in_background(self, source: Source, rate: float, seconds: float) -> threading.Thread:
+    def load_in_background(
+        self, source: Source, rate: float, seconds: float, *, window_s: float = 5.0
+    ) -> threading.Thread:
         """The open loop in a thread, while the test breaks something."""
-        load = self._load(source, 64)
+        load = self._load(source, 64, window_s)
 
         def run() -> None:
             self.summary = uvloop.run(load.open_loop(rate, seconds))

@@ -162,7 +162,9 @@ def check(platform: Platform, bounds: Bounds, rate: float) -> None:
     threading.Event().wait((day.starts_ms - truth.now_ms()) / 1000 - WARM_S)
     observer = Observer(platform)
     seconds = WARM_S + bounds.minutes * 60 + COOL_S
-    load = observer.load_in_background(source([one.domain for one in bought]), rate, seconds)
+    load = observer.load_in_background(
+        source([one.domain for one in bought]), rate, seconds, window_s=60
+    )
     samples = watch(platform, day, ids)
     load.join()
     final = samples.pop().spent

@@ -40,6 +40,26 @@ def test_lease_size(free: int, want: int, bid: int, holders: int, size: int) -> 
     assert lease_size(free, want, bid, holders) == size
 
 
+@pytest.mark.parametrize(
+    ("free", "want", "holders", "need", "size"),
+    [
+        (100_000, 0, 1, 50, 100),  # twice what pacing needs, not twenty bids
+        (100_000, 400, 1, 1_000, 400),  # the banker's own estimate is below it
+        (100_000, 9_000, 1, 1_000, 2_000),
+        (100_000, 9_000, 4, 1_000, 500),  # each holder its part
+        (100_000, 9_000, 1, 0, 10),  # one bid at least
+        (15, 9_000, 1, 0, 10),
+        (15, 9_000, 1, 8, 15),
+        (9, 9_000, 1, 100, 0),
+        (100_000, 9_000, 1, None, 9_000),
+    ],
+)
+def test_a_lease_holds_twice_what_pacing_needs_in_a_term(
+    free: int, want: int, holders: int, need: int | None, size: int
+) -> None:
+    assert lease_size(free, want, 10, holders, need) == size
+
+
 def test_a_grant_is_filled_up_from_the_campaign_day() -> None:
     granted = allocator.grant(Ask(10, 400, 1), book(1000, allocated=50), 50)
     assert isinstance(granted, Granted)

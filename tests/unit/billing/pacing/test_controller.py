@@ -18,6 +18,7 @@ from billing.pacing.controller import (
     Pace,
     Plan,
     Seen,
+    need_micros,
     next_pace,
 )
 from billing.pacing.curve import DayCurve, day_curve, spent_part
@@ -185,6 +186,22 @@ def test_ahead_slows_down_as_its_curve_does() -> None:
         probabilities.append(pace.p)
     assert all(later <= earlier * 1.05 for earlier, later in pairwise(probabilities[60:]))
     assert probabilities[-1] < 0.5 * probabilities[60]
+
+
+def test_a_terms_need_is_its_part_of_the_curve_and_the_gap() -> None:
+    pace = replace(on_plan(100_000), spent_micros=990_000)
+    assert need_micros(pace, seen(990_000), pace.at_ms, 3_000) == 40_000
+
+
+def test_the_need_ends_with_the_day() -> None:
+    pace = on_plan(599_000)
+    assert need_micros(pace, seen(pace.spent_micros), pace.at_ms, 30_000) == 10_000
+
+
+def test_who_is_ahead_needs_nothing_and_asap_all_it_can_get() -> None:
+    pace = on_plan(100_000)
+    assert need_micros(pace, seen(2_000_000), pace.at_ms, 3_000) == 0
+    assert need_micros(pace, seen(0, "asap"), pace.at_ms, 3_000) is None
 
 
 class Market:
