@@ -116,6 +116,12 @@ class Clerk:
             return self._call("POST", f"campaigns/{campaign}/{verb}/")[0] == 200
         return True
 
+    def back_to_first(self) -> None:
+        """Wants the first budgets again, and all campaigns running; `say_again` asks for it."""
+        with self._lock:
+            self.wanted.update(self.first)
+            self.paused.clear()
+
     def restored(self, copy_ms: int) -> list[int]:
         """After the database was set back; those campaigns that could not be brought right."""
         failed = self.say_again()

@@ -15,6 +15,7 @@ from tests.acceptance.platform import NotAcceptedError, tell
 from tests.acceptance.truth import now_ms
 from tests.chaos import stores
 from tests.chaos.clerk import Clerk
+from tests.chaos.confirm import confirm_as_a_person
 from tests.chaos.hands import Hands
 from tests.chaos.mischief import Mischief
 from tests.chaos.schedule import REGIONS, Planned
@@ -136,6 +137,7 @@ class Faults:
             stores.restore_postgres(self._hands, copy)
         for campaign in self._clerk.restored(copy_ms):
             tell(f"          campaign {campaign} could not be brought back to what its owner wants")
+        confirm_as_a_person(self._hands.platform)
 
     def _meddle(self, planned: Planned) -> None:
         mischief = Mischief(self._hands, planned.target, random.Random(self._rng.random()))

@@ -101,7 +101,7 @@ def run(platform: Platform, asked: Options) -> bool:
     over_s = time.monotonic()
     tell("          the faults are over")
     wait_until(platform.ready, within_s=READY_WITHIN_S, what="console and bidders answer")
-    lines += _mended(platform, clerk, hands)
+    lines += _mended(platform, clerk, faults)
     with truth.connected(platform) as connection:
         lines.append(healed(connection, over_s))
     lines[-1].tell()
@@ -109,17 +109,15 @@ def run(platform: Platform, asked: Options) -> bool:
     return _judge(platform, scene, asked, planned_times, market, clerk, hands, faults, lines)
 
 
-def _mended(platform: Platform, clerk: Clerk, hands: Hands) -> list[Line]:
-    """What people do after a disaster: they look, confirm, and ask again for what they want."""
-    for campaign, budget in clerk.first.items():
-        clerk.wanted[campaign] = budget
-    clerk.paused.clear()
-    said = confirm_as_a_person(platform, clerk.wanted, hands.lost_outboxes)
+def _mended(platform: Platform, clerk: Clerk, faults: Faults) -> list[Line]:
+    """What people do after a disaster: the owner asks again for what she wants, an operator confirms what is frozen."""
+    clerk.back_to_first()
     failed = clerk.say_again()
-    return [
-        *said,
-        Line("edits", f"{len(failed)} campaigns cannot be edited {failed[:5] or ''}", not failed),
-    ]
+    frozen: list[int] = []
+    if faults.counts()["restore postgres"]:
+        frozen = confirm_as_a_person(platform)
+    figure = f"{len(failed)} campaigns cannot be edited {failed[:5] or ''}; {len(frozen)} confirmed"
+    return [Line("edits", figure, not failed)]
 
 
 def _judge(
