@@ -25,7 +25,7 @@ from rtbplatform.kernel.snapshot import Snapshot
 
 POLL_S = 1.0
 SLOW_POLLS = 3
-"""Pacing and health are read every so many polls."""
+"""Health is read every so many polls."""
 TIMEOUT_S = 2.0
 
 M = TypeVar("M")
@@ -114,16 +114,21 @@ class SnapshotReader(Generic[M]):
         return value
 
     async def _refresh_all(self) -> None:
+        await self._refresh_often()
+        await self._refresh_workers()
+
+    async def _refresh_often(self) -> None:
+        """Pacing with every poll: the delay is part of its loop, and in rehearsals an interval is a second."""
         await self.refresh()
         await self._refresh_pacing()
-        await self._refresh_workers()
 
     async def _refresh_pacing(self) -> None:
         raw = await self._get(wire.PACING)
         if raw is None:
             return
         pacing = msgspec.msgpack.decode(raw, type=wire.Pacing)
-        if pacing.made_ms > self._pacing_made_ms:
+        # Not only newer ones: after a clock that was ahead they would be ignored for as long.
+        if pacing.made_ms != self._pacing_made_ms:
             self._pacing_made_ms = pacing.made_ms
             self._on_pacing(pacing.participation)
 
@@ -144,7 +149,7 @@ class SnapshotReader(Generic[M]):
             self._news.clear()
             polls += 1
             slow = polls % SLOW_POLLS == 0
-            await self._attempt(self._refresh_all() if slow else self.refresh())
+            await self._attempt(self._refresh_all() if slow else self._refresh_often())
 
     async def _listen(self) -> None:
         while not self._stopping:
