@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import psycopg
 
 from tests.acceptance.platform import NotAcceptedError, tell
 from tests.acceptance.truth import now_ms
@@ -48,6 +50,10 @@ class Faults:
         self._campaigns = campaigns
         self._short = short
         self._postgres = threading.Lock()
+        # What only the lost transactions and a lost disk knew is gone: two copies, and only one may be destroyed.
+        self._one_copy = threading.Lock()
+        self.restored = False
+        """Whether a database was set back, whatever came of it."""
         self._redis_copies: dict[str, Path] = {}
         self._threads: list[threading.Thread] = []
 
@@ -78,7 +84,7 @@ class Faults:
         start_s = time.monotonic()
         try:
             self._carry_out(planned)
-        except (NotAcceptedError, OSError) as error:
+        except (NotAcceptedError, OSError, psycopg.Error, subprocess.SubprocessError) as error:
             done.failed = str(error)[:300]
         done.to_ms = now_ms()
         said = f"NOT DONE: {done.failed}" if done.failed else ""
@@ -93,7 +99,7 @@ class Faults:
             "restore redis": lambda: self._restore_redis(planned.target),
             "restore postgres": self._restore_postgres,
             "fill outbox": lambda: self._hands.fill_disk(f"banker-{planned.target}"),
-            "delete outbox": lambda: self._hands.delete_outbox(f"banker-{planned.target}"),
+            "delete outbox": lambda: self._delete_outbox(planned.target),
             "double and shuffle mail": lambda: self._meddle(planned),
             "cut budget": lambda: self._edit(CUT),
             "raise budget": lambda: self._edit(RAISED),
@@ -130,14 +136,21 @@ class Faults:
         stores.restore_redis(self._hands, region, copy)
 
     def _restore_postgres(self) -> None:
-        with self._postgres:
-            copy, copy_ms = stores.copy_postgres(self._hands)
-        self._hands.wait(self._rng.uniform(*COPY_AGE_S) / (5 if self._short else 1))
-        with self._postgres:
-            stores.restore_postgres(self._hands, copy)
-        for campaign in self._clerk.restored(copy_ms):
-            tell(f"          campaign {campaign} could not be brought back to what its owner wants")
-        confirm_as_a_person(self._hands.platform)
+        age_s = self._rng.uniform(*COPY_AGE_S) / (5 if self._short else 1)
+        with self._one_copy:
+            with self._postgres:
+                copy, copy_ms = stores.copy_postgres(self._hands)
+            self._hands.wait(age_s)
+            with self._postgres:
+                stores.restore_postgres(self._hands, copy)
+            self.restored = True
+            for campaign in self._clerk.restored(copy_ms):
+                tell(f"          campaign {campaign} is not what its owner wants")
+            confirm_as_a_person(self._hands.platform)
+
+    def _delete_outbox(self, region: str) -> None:
+        with self._one_copy:
+            self._hands.delete_outbox(f"banker-{region}")
 
     def _meddle(self, planned: Planned) -> None:
         mischief = Mischief(self._hands, planned.target, random.Random(self._rng.random()))

@@ -114,7 +114,7 @@ def _mended(platform: Platform, clerk: Clerk, faults: Faults) -> list[Line]:
     clerk.back_to_first()
     failed = clerk.say_again()
     frozen: list[int] = []
-    if faults.counts()["restore postgres"]:
+    if faults.restored:
         frozen = confirm_as_a_person(platform)
     figure = f"{len(failed)} campaigns cannot be edited {failed[:5] or ''}; {len(frozen)} confirmed"
     return [Line("edits", figure, not failed)]
