@@ -81,9 +81,9 @@ def test_lowering_the_line_recalls_what_is_out(
 ) -> None:
     credit(10)
     out = leases()
-    assert STORE.STORE.leases_to_recall("eu", NOW_MS) == {}
+    assert STORE.leases_to_recall("eu", NOW_MS) == {}
     assert credit(0).over_micros == 10
-    ((incarnation, recalled),) = STORE.STORE.leases_to_recall("eu", NOW_MS).items()
+    ((incarnation, recalled),) = STORE.leases_to_recall("eu", NOW_MS).items()
     assert incarnation == bank.incarnation
     assert set(recalled) == {lease.id for lease in out}
     assert bank.refusal(campaign.pk) == "exhausted"
