@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
+from bidder.notices.claims import bill_micros
 from bidder.respond.answer import build_answer, expiry_s, no_bid_answer, signature
 from bidder.respond.dsp_notices import loss_notices, win_notices
 from rtbplatform.kernel.codes import NoBid
 from rtbplatform.kernel.keys import sign_answer
+from rtbplatform.kernel.money import format_micros
 from rtbplatform.kernel.notice import NoticeToken, read_token
+from rtbplatform.kernel.snapshot import ExchangeView
 from rtbplatform.kernel.stream import DebitLine
 from tests.fixtures.openrtb.build import EXCHANGE
 from tests.fixtures.openrtb.scene import Played, play
@@ -230,3 +235,46 @@ def test_a_winner_is_told_its_price_in_a_url_that_stays_whole() -> None:
     winner = played.result.winners[0][1]
     urls = [notice.url for notice in win_notices(played.request, 0, winner, NOW_MS)]
     assert urls == ["https://d/?i=a%26b%3Dc&p=0.5"]
+
+
+HELD = msgspec.structs.replace(EXCHANGE, charging="on_billing_notice", billing_horizon_ms=60_000)
+
+
+def token_of(played: Played, exchange: ExchangeView) -> NoticeToken:
+    """The token of the first bid's billing URL."""
+    lines = [DebitLine(0, 1, 1, 20_000, b"l" * 16, 910)]
+    body = json.loads(
+        build_answer(
+            played.request, played.result, DEBIT, lines, exchange, "https://b", NOW_MS, KEY
+        )
+    )
+    url = body["seatbid"][0]["bid"][0]["burl"]
+    assert url.endswith("&p=${AUCTION_PRICE}")
+    return read_token(KEY, url.partition("t=")[2].partition("&")[0])
+
+
+def test_an_answer_that_is_the_sale_has_no_hold() -> None:
+    token = token_of(one(), EXCHANGE)
+    assert (token.hold_ms, token.micros_per_price) == (0, "")
+
+
+def test_a_held_answer_names_horizon_lease_and_what_a_price_costs() -> None:
+    token = token_of(one(), HELD)
+    assert (token.hold_ms, token.lease, Decimal(token.micros_per_price)) == (
+        *(60_000, b"l" * 16),
+        Decimal(1000),
+    )
+
+
+def test_what_a_price_costs_contains_multiplier_and_rate() -> None:
+    played = one({"set": {"imp.0.qty": {"multiplier": 2.5}}})
+    played.result.winners[0][1].fx_rate = Decimal("0.91")
+    assert Decimal(token_of(played, HELD).micros_per_price) == Decimal(2275)
+
+
+def test_a_notice_of_the_answers_own_price_bills_what_was_debited() -> None:
+    played = one({"set": {"imp.0.qty": {"multiplier": 1.3}}})
+    winner = played.result.winners[0][1]
+    token = token_of(played, HELD)
+    price = format_micros(winner.clearing_cpm_micros)
+    assert bill_micros(token, price) == winner.cost_micros
