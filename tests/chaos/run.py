@@ -136,7 +136,8 @@ def _judge(
         compared = verdict.compare(connection, seen, hands.lost_outboxes)
         unbalanced = truth.unbalanced(connection)
     report = verdict.read_report(platform, asked.day_seconds)
-    on_notice = {sale.campaign for sale in seen.sales if sale.on_notice}
+    horizons = {one.slug: one.horizon_s for one in scene.exchanges}
+    on_notice = {one.id for one in scene.campaigns if horizons[one.planned.exchange]}
     lines += [
         Line(
             "faults",
@@ -147,6 +148,7 @@ def _judge(
         Line("load", show(seen)),
         verdict.excess(seen, report, clerk),
         *verdict.comparison_lines(compared, seen, report),
+        verdict.books(compared, report, on_notice),
         verdict.platform_loss(seen, report, on_notice),
         Line("E7", f"{unbalanced} ledger transactions do not sum to zero", not unbalanced),
         verdict.command(platform, "check_invariants"),

@@ -8,7 +8,7 @@ import msgspec
 
 from tests.chaos.clerk import Clerk, Edit, Restore
 from tests.chaos.sales import Sale, Seen
-from tests.chaos.verdict import Compared, Report, comparison_lines, excess, platform_loss
+from tests.chaos.verdict import Compared, Report, books, comparison_lines, excess, platform_loss
 
 DAY_MS = 60_000
 DAY = 100
@@ -101,7 +101,7 @@ def test_sales_of_a_day_that_was_not_running_are_found() -> None:
 
 
 def test_sales_on_destroyed_disks_must_be_quarantined() -> None:
-    compared = Compared([], [SALE], [], [], [], 0)
+    compared = Compared([], [SALE], [], [], [], 0, Counter())
     covered = comparison_lines(compared, seen(SALE), report(quarantined=600))
     assert all(line.passed for line in covered)
     short = comparison_lines(compared, seen(SALE), report(quarantined=599))
@@ -109,7 +109,15 @@ def test_sales_on_destroyed_disks_must_be_quarantined() -> None:
 
 
 def test_anything_lost_doubled_differing_or_unexplained_fails() -> None:
-    compared = Compared([SALE], [], ["b"], ["c"], ["d"], 0)
+    compared = Compared([SALE], [], ["b"], ["c"], ["d"], 0, Counter())
     lines = comparison_lines(compared, seen(SALE), report())
     failed = [line.name for line in lines if not line.passed]
     assert failed == ["lost", "doubled", "differing", "unexplained"]
+
+
+def test_a_debit_that_was_settled_twice_or_never_is_found_in_the_books() -> None:
+    compared = Compared([], [], [], [], [], 0, Counter({(7, DAY): 600}))
+    assert books(compared, report(delivered=600), set()).passed
+    assert not books(compared, report(delivered=1200), set()).passed
+    assert not books(compared, report(delivered=0), set()).passed
+    assert books(compared, report(delivered=100), {7}).passed

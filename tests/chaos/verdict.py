@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -87,6 +88,8 @@ class Compared(msgspec.Struct, frozen=True):
     """Settled, not seen, and neither UNKNOWN nor sent on a connection that was lost."""
     differing: list[str]
     unknown: int
+    debited: Counter[DayKey]
+    """Micros of all debits but void ones, by the day stamped on them."""
 
 
 def compare(connection: truth.Connection, seen: Seen, lost_outboxes: list[str]) -> Compared:
@@ -127,7 +130,31 @@ def compare(connection: truth.Connection, seen: Seen, lost_outboxes: list[str]) 
             if name in debits and debits[name].by_campaign() != _by_campaign(sales)
         ],
         unknown=sum(one.outcome == "unknown" for one in unseen.values()),
+        debited=_debited(debits.values()),
     )
+
+
+def _debited(debits: Iterable[truth.Debit]) -> Counter[DayKey]:
+    sums: Counter[DayKey] = Counter()
+    for debit in debits:
+        if debit.outcome != "void":
+            for line in debit.lines:
+                sums[line.campaign, line.day] += line.amount_micros
+    return sums
+
+
+def books(compared: Compared, report: Report, on_notice: set[int]) -> Line:
+    """Charged at the auction: each campaign-day was delivered what its debits say, once."""
+    keys = {*report.lines, *compared.debited}
+    differ = {
+        key: (compared.debited[key], report.of(key, "delivered"))
+        for key in keys
+        if key[0] not in on_notice and compared.debited[key] != report.of(key, "delivered")
+    }
+    figure = (
+        f"{len(differ)} campaign-days differ from their debits {list(differ.items())[:3] or ''}"
+    )
+    return Line("books", figure, not differ)
 
 
 def _void(debit: truth.Debit | None) -> bool:
