@@ -1,0 +1,1 @@
+"""The deterministic simulator of the budget protocol: production decisions and step order over simulated shells."""

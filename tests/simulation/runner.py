@@ -1,0 +1,159 @@
+"""Runs seeds, counts, and shrinks one that fails to what it takes to fail."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from tests.simulation import bugs
+from tests.simulation.coverage import Coverage
+from tests.simulation.faults import FAULTS
+from tests.simulation.simulation import DAY_SECONDS, DAYS, Simulation, deterministic
+from tests.simulation.world import Violation
+
+FAULTS_PER_SEED = 5
+BATCH = 25
+Plan = list[tuple[int, str]]
+
+
+class Failure(Struct):
+    """A seed that broke an invariant."""
+
+    seed: int
+    invariant: str
+    text: str
+    plan: Plan
+
+
+class Result(Struct):
+    """What seeds did."""
+
+    seeds: int
+    steps: int
+    coverage: Coverage
+    failures: list[Failure]
+
+    def add(self, other: Result) -> None:
+        self.seeds += other.seeds
+        self.steps += other.steps
+        self.coverage.add(other.coverage)
+        self.failures += other.failures
+
+
+def quiet() -> None:
+    """What production code logs about faults is expected here."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def plan_of(seed: int, kinds: Sequence[str] = ()) -> Plan:
+    """Which faults strike when, in a seed: of all kinds, or of those named."""
+    random = Random(f"faults of {seed}")
+    names = list(kinds) or list(FAULTS)
+    lasts_ms = DAYS * DAY_SECONDS * 1000
+    return sorted(
+        (random.randrange(5_000, lasts_ms), random.choice(names)) for _ in range(FAULTS_PER_SEED)
+    )
+
+
+def run_seed(seed: int, plan: Plan, *, tracing: bool = False) -> tuple[Simulation, Violation | None]:
+    """One world, to its end or to the first broken invariant."""
+    with bugs.system():
+        simulation = Simulation(seed, plan, tracing=tracing)
+        with deterministic(simulation.world):
+            try:
+                simulation.run()
+            except Violation as violation:
+                return simulation, violation
+            except Exception as error:  # noqa: BLE001 - whatever production code raises is a finding
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                text = f"{type(error).__name__} in {where.name}:{where.lineno}: {error}"
+                return simulation, Violation("exception", text)
+    return simulation, None
+
+
+def run_batch(seeds: Iterable[int], kinds: Sequence[str], bug: str = "") -> Result:
+    """Seeds in this process."""
+    quiet()
+    result = Result(0, 0, Coverage(), [])
+    with bugs.planted(bug):
+        for seed in seeds:
+            plan = plan_of(seed, kinds)
+            simulation, violation = run_seed(seed, plan)
+            result.seeds += 1
+            result.steps += simulation.world.steps
+            result.coverage.add(simulation.world.coverage)
+            if violation is not None:
+                result.failures.append(
+                    Failure(seed, violation.invariant, str(violation), plan)
+                )
+                if bug:
+                    break
+    return result
+
+
+def run(seeds: range, kinds: Sequence[str], bug: str, jobs: int) -> tuple[Result, float]:
+    """Seeds over processes; and how long it took, in seconds."""
+    started = perf_counter()
+    total = Result(0, 0, Coverage(), [])
+    batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
+    if jobs == 1:
+        for batch in batches:
+            total.add(run_batch(batch, kinds, bug))
+            if bug and total.failures:
+                break
+    else:
+        with ProcessPoolExecutor(jobs) as pool:
+            for result in pool.map(run_batch, batches, [kinds] * len(batches), [bug] * len(batches)):
+                total.add(result)
+    return total, perf_counter() - started
+
+
+def shrink(failure: Failure, bug: str = "") -> Plan:
+    """The fewest faults with which the seed still breaks the same invariant."""
+    plan = list(failure.plan)
+    with bugs.planted(bug):
+        for fault in list(plan):
+            smaller = [one for one in plan if one is not fault]
+            _, violation = run_seed(failure.seed, smaller)
+            if violation is not None and violation.invariant == failure.invariant:
+                plan = smaller
+    return plan
+
+
+def trace(failure: Failure, plan: Plan, bug: str = "") -> list[str]:
+    """What happened to what the violation is about, event by event."""
+    with bugs.planted(bug):
+        simulation, violation = run_seed(failure.seed, plan, tracing=True)
+    if violation is None:
+        return ["it does not fail alone"]
+    world = simulation.world
+    lines = [
+        f"{(at_ms - simulation.founded_ms) / 1000:9.3f} s  {who:14} {what:12} {_shown(about)}"
+        for at_ms, who, what, about in world.traced
+        if who in {"fault", "people", "Postgres", "stage"} or _concerns(about, violation.about)
+    ]
+    return [*lines, f"{(world.now - simulation.founded_ms) / 1000:9.3f} s  {violation}"]
+
+
+def _concerns(about: Any, wanted: tuple[Any, ...]) -> bool:
+    text = repr(about)
+    return any(_text(one) in text for one in wanted)
+
+
+def _text(one: Any) -> str:
+    if isinstance(one, tuple) and len(one) == 3:
+        return f"campaign={one[1]}, day={one[2]}"
+    return repr(one)
+
+
+def _shown(about: Any) -> str:
+    return ", ".join(one.hex()[:8] if isinstance(one, bytes) else str(one) for one in about)[:400]

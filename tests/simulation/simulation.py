@@ -1,0 +1,211 @@
+"""A seed: three regions of two machines, two exchanges, a few campaigns, at least two days, and what goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from billing.escrow.store import SpendKey
+from billing.escrow.values import Scope
+from rtbplatform.kernel import ids, ipc
+from rtbplatform.kernel.calendar import BudgetCalendar
+from rtbplatform.kernel.keys import derive
+from rtbplatform.kernel.protocol import ProtocolTimes
+from tests.simulation import checks, faults
+from tests.simulation.database import Campaign, Database
+from tests.simulation.disks import File
+from tests.simulation.exchange import HORIZON_MS, Exchange
+from tests.simulation.machine import Machine, Settings
+from tests.simulation.people import People
+from tests.simulation.redis_box import RedisBox
+from tests.simulation.treasury import JournalDisk, Treasury
+from tests.simulation.truth import Truth
+from tests.simulation.world import Violation, World
+
+REGIONS = ("r1", "r2", "r3")
+DAY_SECONDS = 100
+DAYS = 2
+TIMES = ProtocolTimes()
+REST_MS = 2 * TIMES.lease_term_ms + 30_000
+ENDS_MS = 15_000
+"""Of the rest, what bankers have to stop in."""
+STEPS_MAX = 20_000
+SETTINGS = Settings(
+    TIMES, derive("s", "lease"), derive("s", "notice"), BudgetCalendar(DAY_SECONDS)
+)
+REMEMBER_MS = 20_000
+
+
+class Simulation:
+    """All that there is in a seed's world."""
+
+    def __init__(
+        self, seed: int, plan: Sequence[tuple[int, str]] | None = None, *, tracing: bool = False
+    ) -> None:
+        """`plan`: which fault strikes when (ms after the start); None = drawn from the seed."""
+        self.world = world = World(seed, tracing=tracing)
+        self.settings = SETTINGS
+        self.db = Database(world.random, lambda: world.now)
+        self.truth = Truth(world, self.db)
+        self.pause_ms = faults.PAUSE_TERMS * TIMES.lease_term_ms
+        self.boxes = [RedisBox(world, region) for region in REGIONS]
+        self.people = People(self)
+        self._found()
+        self.founded_ms = world.now
+        self.journals = {region: JournalDisk() for region in REGIONS}
+        self.treasuries: list[Treasury] = []
+        for region in REGIONS:
+            self.add_treasury(region)
+        self.machines = [
+            Machine(world, f"{box.region}-{number}", box.region, SETTINGS, box, self.truth)
+            for box in self.boxes
+            for number in (1, 2)
+        ]
+        self.exchanges = [
+            Exchange(world, 1, 0, self.truth),
+            Exchange(world, 2, HORIZON_MS, self.truth),
+        ]
+        self.pays_on_notice = self.exchanges[1]
+        for exchange in self.exchanges:
+            exchange.machines = self.machines
+        self.ends_ms = world.now + (DAYS * DAY_SECONDS + 20) * 1000
+        self.plan = list(plan) if plan is not None else []
+        self._begin()
+
+    def _found(self) -> None:
+        """Advertisers, their money, their campaigns."""
+        random, tables = self.world.random, self.db.tables
+        tables.begin()
+        number = 0
+        for advertiser in (1, 2):
+            tables.put(
+                self.db.balances, advertiser, Scope(0, random.randrange(8_000, 60_000))
+            )
+            self.truth.limits[(advertiser,)] = checks.limit(self.db.balances[advertiser].limit)
+            for _ in range(advertiser):
+                number += 1
+                campaign = Campaign(
+                    *(advertiser, number, "UTC", random.randrange(800, 9_000)),
+                    total=random.choice((None, None, random.randrange(2_000, 20_000))),
+                    version=1,
+                )
+                tables.put(self.db.campaigns, number, campaign)
+        tables.commit(self.world.now)
+
+    def _begin(self) -> None:
+        stage = self.world.stage
+        for machine in self.machines:
+            stage.after(self.world.random.randrange(1, 4_000), self._bids, machine)
+        for at_ms, fault in self.plan:
+            stage.after(at_ms, faults.FAULTS[fault], self)
+        stage.after(REMEMBER_MS, self._remember)
+        self.people.start()
+
+    def add_treasury(self, region: str) -> None:
+        box = next(one for one in self.boxes if one.region == region)
+        self.treasuries.append(
+            Treasury(self.world, region, self.db, box, self.settings, self.journals[region])
+        )
+
+    # traffic
+    def _bids(self, machine: Machine) -> None:
+        random = self.world.random
+        if self.world.now < self.ends_ms:
+            for _ in range(random.choice((1, 1, 2, 4))):
+                random.choice(self.exchanges).ask(machine, self._wants())
+            machine.worker.report()
+            self.world.stage.after(int(random.expovariate(1 / 4_500)) + 1, self._bids, machine)
+
+    def _wants(self) -> list[ipc.Want]:
+        random = self.world.random
+        campaigns = random.sample(list(self.db.campaigns), random.choice((1, 1, 1, 2)))
+        return [
+            ipc.Want(
+                *(imp, self.db.campaigns[campaign].advertiser, campaign, random.randrange(20, 160))
+            )
+            for imp, campaign in enumerate(campaigns)
+        ]
+
+    def _remember(self) -> None:
+        for box in self.boxes:
+            if self.world.chance(0.5):
+                box.remember()
+        self.world.stage.after(REMEMBER_MS, self._remember)
+
+    # Postgres
+    def postgres_up(self) -> None:
+        if not self.db.is_up:
+            self.db.restarted()
+
+    # what persons find out
+    def original_of(self, incarnation: bytes) -> File | None:
+        """The file of a stream where it was made: on its machine's disk."""
+        for machine in self.machines:
+            file = machine.disk.files.get(incarnation)
+            if file is not None and machine.disk.places[incarnation][0] == machine.disk.machine:
+                return file
+        return None
+
+    def statement(self, incarnation: bytes) -> dict[SpendKey, int]:
+        """What exchanges say was delivered of a lost stream, beyond what was settled of it."""
+        truth, delivered = self.truth, {}
+        for debit in truth.debits.values():
+            if debit.incarnation != incarnation or (incarnation, debit.seq) in self.db.debits:
+                continue
+            for line in debit.lines:
+                place = (line.advertiser, line.campaign, line.day, debit.exchange)
+                if debit.id in truth.seen_debits:
+                    delivered[place] = delivered.get(place, 0) + line.amount_micros
+        return delivered
+
+    # the run
+    def run(self) -> None:
+        """To the end, and then until everything is at rest. Raises Violation."""
+        world = self.world
+        self.db.restarted()
+        while world.now < self.ends_ms and world.step():
+            self._bounded()
+        self._heal()
+        stops_ms, rests_ms = world.now + REST_MS - ENDS_MS, world.now + REST_MS
+        while world.now < stops_ms and world.step():
+            self._bounded()
+        for machine in self.machines:
+            machine.ends()
+        while world.now < rests_ms and world.step():
+            self._bounded()
+        checks.at_rest(self)
+
+    def _bounded(self) -> None:
+        if self.world.steps > STEPS_MAX:
+            raise Violation("E10", "it does not come to rest")
+
+    def _heal(self) -> None:
+        """All faults are over: what is stopped goes on, what is cut is connected."""
+        self.world.note("stage", "all faults are over")
+        for exchange in self.exchanges:
+            exchange.asks = False
+        for box in self.boxes:
+            box.is_up, box.cut, box.mangles = True, {}, {}
+            box.wake_all()
+        for treasury in self.treasuries:
+            treasury.cut, treasury.crash_in = "", 0
+            treasury.resume()
+            treasury.clock.offset_ms = 0
+        for machine in self.machines:
+            machine.heals()
+        self.postgres_up()
+        self.people.after(1_000, self.people.looks_often)
+
+
+@contextlib.contextmanager
+def deterministic(simulation_world: World) -> Iterator[None]:
+    """Chance that production code takes from the system comes from the seed."""
+
+    class Chance:
+        urandom = staticmethod(simulation_world.bytes)
+
+    system, ids.os = ids.os, Chance  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        ids.os = system  # type: ignore[misc]
