@@ -10,8 +10,8 @@ from tests.chaos.schedule import LEASE_TERM_S
 from tests.chaos.verdict import Line
 
 WITHIN_S = 2 * LEASE_TERM_S + 30
-FOR_A_PERSON = ("outbox_lost", "outbox_copy", "late_bill", "platform_loss")
-"""Alarms that stay until a person has decided: quarantined disks, and losses, which the verdict looks at itself."""
+FOR_A_PERSON = ("outbox_lost", "outbox_copy", "late_bill", "platform_loss", "budget_frozen")
+"""Alarms that stay until a person has decided: quarantined disks, frozen budgets, and losses, which the verdict looks at."""
 
 
 def open_leases(connection: truth.Connection) -> int:
