@@ -12,7 +12,9 @@ from django_scopes import scopes_disabled
 from billing.audit.chain import verify_new
 from billing.escrow import upkeep
 from billing.escrow.alarms import clear_alarms, raise_alarm
+from billing.escrow.postgres import PgEscrowStore
 from billing.invariants import find_violations
+from rtbplatform.kernel.calendar import BudgetCalendar
 from rtbplatform.kernel.protocol import ProtocolTimes
 from rtbplatform.outbox.consume import prune
 
@@ -58,8 +60,10 @@ def verify_new_audit() -> int:
 def close_past_days() -> int:
     """Returns what is left of past days to their scopes, where no treasury runs that would; returns days closed."""
     now_ms = time.time_ns() // 1_000_000
-    upkeep.rebalance(ProtocolTimes().divided(settings.PLATFORM.protocol_time_divisor), now_ms)
-    return upkeep.close_days(now_ms)
+    store = PgEscrowStore(BudgetCalendar(settings.PLATFORM.budget_day_seconds))
+    times = ProtocolTimes().divided(settings.PLATFORM.protocol_time_divisor)
+    upkeep.rebalance(store, times, now_ms)
+    return store.close_days(now_ms)
 
 
 @shared_task(name="billing.prune_outbox")

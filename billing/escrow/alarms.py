@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import structlog
 
-from billing.escrow.repository import execute
+from billing.escrow.sql import execute
 
 log = structlog.get_logger(__name__)
 

@@ -73,11 +73,16 @@ def grant(ask: Ask, book: Book, unleased: int) -> Granted | Refused:
 
 
 def spread(
-    book: Book, unleased: Mapping[str, int], demand_micros_s: Mapping[str, float], term_ms: int
+    book: Book,
+    unleased: Mapping[str, int],
+    demand_micros_s: Mapping[str, float],
+    term_ms: int,
+    *,
+    may_allocate: bool = True,
 ) -> tuple[Book, dict[str, int]]:
     """Each region's unleased money after a rebalancing: what it asks for in two terms, less where it does not suffice.
 
-    What must return (paused, cut, day over) returns whole.
+    What must return (paused, cut, day over) returns whole. During a census money comes back, and none goes out.
     """
     targets = _targets(book, unleased, demand_micros_s, term_ms)
     after = dict(unleased)
@@ -86,7 +91,7 @@ def spread(
         if surplus > 0 and (surplus * TOLERANCE > targets[region] or book.must_return):
             book = coordinator.release(book, surplus)
             after[region] -= surplus
-    for region in sorted(after):
+    for region in sorted(after) if may_allocate else ():
         missing = min(targets[region] - after[region], book.headroom)
         if missing > 0 and missing * TOLERANCE > targets[region]:
             book = coordinator.allocate(book, missing)

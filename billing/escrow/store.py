@@ -2,7 +2,7 @@
 
 Which rows, in which order, and what becomes of them is decided by the code that uses this (grants, upkeep, marks,
 census, settlement); a store has no opinion about money. There are two: Postgres (`billing.escrow.postgres`), and the
-simulator's memory. Everybody locks in one order, so that nobody waits in a circle: the census row, incarnations by id,
+simulator's memory. Everybody locks in one order, so that nobody waits in a circle: the census, marks, incarnations by id,
 balance scopes, total scopes, campaign-days, region rows, each by key. A campaign-day's lock guards its leases and holds.
 """
 
@@ -27,7 +27,7 @@ from billing.escrow.values import (
     Scope,
 )
 from rtbplatform.kernel.protocol import Lease
-from rtbplatform.kernel.stream import Chunk, Claim, DebitLine
+from rtbplatform.kernel.stream import Chunk, Claim, DebitLine, Entry
 
 
 class Region:
@@ -90,7 +90,9 @@ class Orphan(Struct, frozen=True):
 
 
 class EscrowStore(Protocol):
-    """Budgets, leases, marks. Methods raise django.db.Error (Postgres), or what the simulator lets them raise."""
+    """Budgets, leases, marks. What is read is the caller's own, to change before it is saved.
+
+    Methods raise django.db.Error (Postgres), or what the simulator lets them raise."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, durable at its end. Everything below is called inside one, unless it says otherwise."""
@@ -132,6 +134,12 @@ class EscrowStore(Protocol):
 
     def unclosed(self, region: str | None = None) -> list[Incarnation]:
         """Those that are neither closed nor quarantined, without locks; of a region or all. By id."""
+
+    def knows_region(self, region: str) -> bool:
+        """Whether any incarnation of it was ever registered. No transaction."""
+
+    def recent(self, region: str, since_ms: int) -> list[Incarnation]:
+        """Incarnations of a region that are not closed, or whose stream grew since (the database's clock). By id."""
 
     # scopes, campaign-days, region rows
     def lock_scopes(
@@ -209,8 +217,8 @@ class EscrowStore(Protocol):
     def freeze(self, campaign: int, version: int, reason: str) -> bool:
         """No new lease for a campaign until a person confirms its budget; False when it is frozen for it already."""
 
-    def budget_versions(self, campaigns: Collection[int]) -> dict[int, int]:
-        """The versions that the campaigns' own rows have; campaigns that do not exist are left out."""
+    def budget_versions(self, campaigns: Collection[int] | None = None) -> dict[int, int]:
+        """The versions that the campaigns' own rows have; None = all. Campaigns that do not exist are left out."""
 
     # holds
     def due_holds(self, now_ms: int, limit: int) -> int:
@@ -232,7 +240,7 @@ class EscrowStore(Protocol):
         """Quarantined ones."""
 
     def save_holds(self, holds: Collection[Hold]) -> None:
-        """Inserts or updates; a new one's due time is counted from now."""
+        """Inserts or updates, all columns; the due time of one whose `due_ms` is 0 is counted from now."""
 
     def alarm(self, kind: str, subject: str, text: str) -> None:
         """Raises an alarm once; raised again, it is seen again. In a transaction or not."""
@@ -247,8 +255,17 @@ class SettlementStore(EscrowStore, Protocol):
     def debits(self, incarnation: bytes, seqs: Collection[int]) -> dict[int, EarlierDebit]:
         """Earlier debits of a stream."""
 
-    def keep_chunks(self, region: str, chunks: Sequence[Chunk]) -> None:
-        """Into the audit trail, with the keys of their personal parts; counts the traffic."""
+    def keep_chunks(
+        self, region: str, chunks: Sequence[Chunk], entries: Sequence[Sequence[Entry]]
+    ) -> None:
+        """Into the audit trail, with the keys of their personal parts; counts the traffic. `entries` are the chunks'
+        own, decoded. The last thing of a transaction: it locks what all streams of a region share."""
+
+    def quarantined_leases(self, incarnation: bytes) -> list[LeaseState]:
+        """Quarantined ones of an incarnation."""
+
+    def holds_from_quarantine(self, incarnation: bytes) -> list[Hold]:
+        """Those with `seq` 0: settled from quarantined leases by a notice whose debit was lost with its disk."""
 
     def post_spends(
         self,
@@ -266,7 +283,7 @@ class SettlementStore(EscrowStore, Protocol):
         """Parked ones whose debit was paid from these leases."""
 
     def park(self, incarnation: bytes, orphans: Sequence[Orphan]) -> None:
-        """Once per (debit id, imp, kind)."""
+        """Once per (debit id, imp, kind), in this order. One that was taken waits again."""
 
     def take_orphans(self, orphans: Sequence[Orphan]) -> None:
         """They are settled now."""

@@ -106,6 +106,10 @@ class Scope(Struct, frozen=True):
             raise EscrowError(f"{amount} was never committed to {self}")
         return replace(self, committed=self.committed + amount)
 
+    def adopt(self, amount: int) -> Scope:
+        """Commits what is out already, beyond the limit if need be: a lease that a restored database had lost."""
+        return replace(self, committed=self.committed + amount)
+
 
 class Book(Struct, frozen=True):
     """A campaign-day with all scopes above it: they move together or not at all (R3)."""

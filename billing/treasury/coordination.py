@@ -1,26 +1,24 @@
-"""The treasury's clockwork: the coordinator's tick, recalls, inquiries, pacing, a sign of life.
+"""The treasury's clockwork: rounds of the coordinator and its mail, pacing, a sign of life.
 
-In: what campaigns ask for, what leases are out. Out: rows of escrow, Recall and Inquire mail, `wire.PACING`. On failure:
-the next tick does it again. Time: a tick a second, or as soon as the outbox announces a change.
+In: what campaigns ask for, what leases are out. Out: rows of escrow, mail to bankers, `wire.PACING`. On failure: the
+next tick does it again. Time: a tick a second, or as soon as the outbox announces a change.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import redis
 
-from billing.escrow import recalls, upkeep
 from billing.escrow.grants import Office
+from billing.escrow.sql import execute
 from billing.pacing.sheet import PacingSheet
-from billing.escrow.repository import execute
-from billing.treasury.mailroom import Mailroom
+from billing.treasury.rounds import Rounds
 from rtbplatform.kernel import wire
-from rtbplatform.kernel.calendar import BudgetCalendar
 from rtbplatform.kernel.clock import Clock
 
 
@@ -29,22 +27,19 @@ class Coordination:
 
     def __init__(
         self,
-        mailroom: Mailroom,
+        rounds: Rounds,
         client: redis.Redis,
         office: Office,
-        calendar: BudgetCalendar,
         clock: Clock,
         numbers: Callable[[], dict[str, Any]],
     ) -> None:
-        self._mailroom = mailroom
+        self._rounds = rounds
         self._redis = client
         self._office = office
-        self._calendar = calendar
         self._clock = clock
         self._numbers = numbers
         self._awake = threading.Event()
         self._sheet: PacingSheet | None = None
-        self._inquired_ms = 0
         self._paced_ms = 0
 
     def wake(self) -> None:
@@ -59,34 +54,25 @@ class Coordination:
 
     def tick(self, now_ms: int) -> None:
         """Raises django.db.Error, redis.RedisError."""
-        times = self._office.times
-        upkeep.tick(self._calendar, times, now_ms)
-        self._mailroom.send(
-            (incarnation, wire.Recall(leases))
-            for incarnation, leases in recalls.leases_to_recall(self._office.region, now_ms).items()
-        )
-        if not 0 <= now_ms - self._inquired_ms < times.inquiry_interval_ms:
-            self._inquired_ms = now_ms
-            self._inquire(now_ms)
+        self._rounds.tick(now_ms)
         self._pace(now_ms)
         self._beat()
-
-    def _inquire(self, now_ms: int) -> None:
-        late = recalls.leases_past_term(self._office.region, now_ms, self._office.lease_key)
-        self._mailroom.send(
-            (incarnation, wire.Inquire(leases)) for incarnation, leases in late.items()
-        )
 
     def _pace(self, now_ms: int) -> None:
         """A new sheet each interval; the old one again when Redis has forgotten it."""
         if self._sheet is None:
-            self._sheet = PacingSheet(self._participation_before())
+            term_ms = self._office.times.lease_term_ms
+            self._sheet = PacingSheet(self._participation_before(), term_ms)
         if not 0 <= now_ms - self._paced_ms < self._office.times.pacing_interval_ms:
             self._paced_ms = now_ms
             self._sheet.update(now_ms)
         elif self._redis.exists(wire.PACING):
             return
         self._redis.set(wire.PACING, msgspec.msgpack.encode(self._sheet.pacing(now_ms)))
+
+    def needs(self) -> Mapping[tuple[int, int], int]:
+        """By (campaign, day): micros that pacing needs within a lease term; missing = as much as there is."""
+        return self._sheet.needs if self._sheet else {}
 
     def _participation_before(self) -> dict[int, float]:
         """What an earlier treasury had come to: a restart does not begin with a slow start again."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
-from billing.escrow.alarms import raise_alarm
 from billing.escrow.grants import Answer, Office, grant_leases
 from billing.escrow.incarnations import regions_open, register
+from billing.escrow.journal import Journal
+from billing.escrow.store import SettlementStore
 from billing.treasury.holders import Holders
-from billing.treasury.mailroom import Mailroom
+from billing.treasury.ports import Mail
 from rtbplatform.kernel.clock import Clock
 from rtbplatform.kernel.stream import Chunk
 from rtbplatform.kernel.wire import LeaseRequest, Register, Ship, ToTreasury
@@ -30,9 +31,15 @@ class Desk:
     """One thread's work."""
 
     def __init__(
-        self, mailroom: Mailroom, office: Office, clock: Clock, settle: Callable[[Chunk], None]
+        self,
+        mail: Mail,
+        store: SettlementStore,
+        journal: Journal,
+        office: Office,
+        clock: Clock,
+        settle: Callable[[Chunk], None],
     ) -> None:
-        self._mailroom = mailroom
+        self._mail, self._store, self._journal = mail, store, journal
         self._office = office
         self._clock = clock
         self._settle = settle
@@ -41,7 +48,7 @@ class Desk:
 
     def step(self) -> None:
         """Takes what mail there is and answers it."""
-        self.handle(self._mailroom.take(TAKE_TIMEOUT_S))
+        self.handle(self._mail.take(TAKE_TIMEOUT_S))
 
     def handle(self, messages: Sequence[ToTreasury]) -> None:
         for message in messages:
@@ -49,16 +56,16 @@ class Desk:
                 self._settle(message.chunk)
         requests = [message for message in messages if isinstance(message, LeaseRequest)]
         if requests:
-            self._mailroom.send(self._grant(requests))
+            self._mail.send(self._grant(requests))
         for message in messages:
             if isinstance(message, Register):
                 self._register(message)
 
     def _register(self, message: Register) -> None:
-        registration = register(message, self._office.region)
+        registration = register(self._store, self._journal, message, self._office.region)
         if registration.is_new:
             log.info("banker registered", pod=message.pod, incarnation=message.incarnation.hex())
-        self._mailroom.send([(message.incarnation, registration.cursor)])
+        self._mail.send([(message.incarnation, registration.cursor)])
 
     def _grant(self, requests: list[LeaseRequest]) -> list[Answer]:
         now_ms = self._clock.wall_ms()
@@ -67,9 +74,9 @@ class Desk:
         holders = self._holders.counts({request.campaign for request in requests}, now_ms)
         share = 1.0 / self._region_count(now_ms)
         try:
-            return grant_leases(self._office, requests, holders, share, now_ms)
-        except (OperationalError, InterfaceError):
-            raise
+            return grant_leases(self._store, self._office, requests, holders, share, now_ms)
+        except (OperationalError, InterfaceError, InternalError):
+            raise  # Postgres is away, or has ended this connection: nobody decided anything
         except DatabaseError as error:
             return self._one_by_one(requests, error)
 
@@ -77,12 +84,12 @@ class Desk:
         """A decision that the database refuses must not keep the other requests of its batch from being answered."""
         if len(requests) > 1:
             return [answer for request in requests for answer in self._grant([request])]
-        raise_alarm("grant_refused", f"campaign {requests[0].campaign}", str(error))
+        self._store.alarm("grant_refused", f"campaign {requests[0].campaign}", str(error))
         return []
 
     def _region_count(self, now_ms: int) -> int:
         read_ms, count = self._regions
         if not 0 <= now_ms - read_ms < REGIONS_KEPT_MS:
-            count = regions_open()
+            count = regions_open(self._store)
             self._regions = (now_ms, count)
         return count

@@ -38,7 +38,12 @@ class Listener:
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         parameters = connection.get_connection_params()
-        names = ("dbname", "host", "port", "user", "password", "connect_timeout", "sslmode")
+        names = (
+            *("dbname", "host", "port", "user", "password", "connect_timeout", "sslmode"),
+            # Without them a server that has vanished is waited for until the kernel gives up: hours.
+            *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+            "tcp_user_timeout",
+        )
         conninfo = psycopg.conninfo.make_conninfo(
             **{name: parameters[name] for name in names if parameters.get(name)}
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -9,11 +10,14 @@ from django_scopes import scopes_disabled
 
 from billing.escrow.grants import Office
 from billing.escrow.incarnations import open_cursors
+from billing.settlement.postgres import PgSettlementStore
 from billing.treasury.coordination import Coordination
 from billing.treasury.desk import Desk
+from billing.treasury.journal_file import JournalFile
 from billing.treasury.listener import Listener
 from billing.treasury.mailroom import Mailroom, connect
 from billing.treasury.publishing import Publishing
+from billing.treasury.rounds import Rounds
 from billing.treasury.settler import Settler
 from billing.treasury.worker import Stopping, Worker
 from rtbplatform.kernel.calendar import BudgetCalendar
@@ -38,16 +42,16 @@ class Treasury:
         client = connect(settings.redis_url)
         clock = SystemClock()
         self.mailroom = Mailroom(client, settings.region, settings.rtb_secret)
-        self.settler = Settler(self.mailroom, self.stopping.wait)
-        self._desk = Desk(self.mailroom, self._office, clock, self.settler.offer)
-        self._coordination = Coordination(
-            self.mailroom,
-            client,
-            self._office,
-            BudgetCalendar(settings.budget_day_seconds),
-            clock,
-            self._numbers,
+        self._store = PgSettlementStore(BudgetCalendar(settings.budget_day_seconds))
+        self._journal = JournalFile(Path(settings.treasury_journal))
+        journal = self._journal.journal
+        lease_key = self._office.lease_key
+        self.settler = Settler(self.mailroom, self._store, lease_key, self.stopping.wait)
+        self._desk = Desk(
+            self.mailroom, self._store, journal, self._office, clock, self.settler.offer
         )
+        rounds = Rounds(self.mailroom, self._store, journal, self._office)
+        self._coordination = Coordination(rounds, client, self._office, clock, self._numbers)
         self._publishing = Publishing(settings)
         self._listener = Listener(self._wake)
         self._greeted = False
@@ -72,12 +76,13 @@ class Treasury:
         for worker in workers:
             worker.join(STOP_TIMEOUT_S)
         self._listener.close()
+        self._journal.close()
         log.info("treasury stopped", region=self._office.region, failed=self.stopping.failed)
         return 1 if self.stopping.failed else 0
 
     def _desk_step(self) -> None:
         if not self._greeted:
-            cursors = open_cursors(self._office.region)
+            cursors = open_cursors(self._store, self._office.region)
             self.mailroom.send((cursor.incarnation, cursor) for cursor in cursors)
             self._greeted = True
         self._desk.step()

@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import redis
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 log = structlog.get_logger(__name__)
 
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 2.0
-AWAY = (OperationalError, InterfaceError, redis.RedisError, OSError)
-"""What says that Postgres or Redis is away, or that a transaction lost a deadlock: try again."""
+AWAY = (OperationalError, InterfaceError, InternalError, redis.RedisError, OSError)
+"""What says that Postgres or Redis is away, has ended a connection that idled in a transaction while the region was cut
+off (InternalError), or that a transaction lost a deadlock: try again."""
 
 
 class Stopping:

@@ -196,6 +196,14 @@ class Platform(Common, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         str, Meta(description="Comma-separated host names that the web process answers to.")
     ] = "127.0.0.1,localhost,[::1]"
+    treasury_journal: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            examples=["/var/lib/rtb/eu-west-1.journal"],
+            description="The region's journal: what its treasury remembers of registered bankers and budgets when Postgres is restored. On a disk that is not Postgres's; all treasuries of a region share it.",
+        ),
+    ] = "var/journal/treasury.journal"
     email_url: Annotated[
         str,
         Meta(

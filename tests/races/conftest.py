@@ -8,6 +8,8 @@ from tests.integration.billing.conftest import (  # noqa: F401
     advertiser,
     bank,
     campaign,
+    gate,
+    journal,
     make_campaign,
     office,
     the_day,

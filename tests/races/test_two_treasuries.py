@@ -18,7 +18,7 @@ from billing.settlement.settle import settle_chunks
 from campaigns.models import Advertiser, Campaign
 from rtbplatform.kernel.stream import Chunk, FenceEntry
 from rtbplatform.kernel.wire import Grant, LeaseRequest
-from tests.integration.billing.bank import Bank, change, debit
+from tests.integration.billing.bank import STORE, Bank, change, debit
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def test_a_chunk_at_two_treasuries_is_settled_once(bank: Bank, campaign: Campaig
     lease = bank.lease(campaign.pk)
     for _ in range(20):
         chunk = bank.chunk(debit(lease, 3))
-        results = at_once([lambda c=chunk: settle_chunks([c])] * 2)
+        results = at_once([lambda c=chunk: settle_chunks(STORE, [c], bank.office.lease_key)] * 2)
         assert sorted(result.entries for result in results) == [0, 1]
     assert CampaignDay.objects.get().settled_micros == 60
     assert find_violations() == []
@@ -84,7 +84,8 @@ def test_grants_settlement_and_ticks_at_once_keep_every_invariant(
             answers = one.ask(*(one.request(campaign.pk) for campaign in order))
             leases = [answer.lease for _, answer in answers if isinstance(answer, Grant)]
             chunks: list[Chunk] = [one.chunk(debit(lease, 20)) for lease in leases]
-            settle_chunks([*chunks, one.chunk(*(change("sealed", lease, 20) for lease in leases))])
+            seals = one.chunk(*(change("sealed", lease, 20) for lease in leases))
+            settle_chunks(STORE, [*chunks, seals], one.office.lease_key)
 
     def coordinate() -> None:
         for number in range(30):
@@ -106,6 +107,11 @@ def test_a_fence_and_a_grant_at_once_leave_no_open_lease(bank: Bank, campaign: C
         one = Bank(bank.office, bank.advertiser, bank.now_ms, bytes([number]) * 16).register()
         request: LeaseRequest = one.request(campaign.pk)
         fence = one.chunk(FenceEntry(0, "recovered"))
-        at_once([lambda o=one, r=request: o.ask(r), lambda f=fence: settle_chunks([f])])
+        at_once(
+            [
+                lambda o=one, r=request: o.ask(r),
+                lambda f=fence: settle_chunks(STORE, [f], bank.office.lease_key),
+            ]
+        )
     assert not LeaseRow.objects.filter(state="open").exists()
     assert find_violations() == []

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_scopes import scopes_disabled
 
-from billing.escrow import upkeep
+from billing.escrow import census, upkeep
 from billing.escrow.grants import Office
+from billing.escrow.journal import Journal
 from billing.escrow.models import CampaignDay
 from billing.invariants import find_violations
 from billing.ledger.deposits import deposit
 from campaigns.models import Advertiser, Campaign
 from rtbplatform.kernel.calendar import BudgetCalendar
 from rtbplatform.kernel.protocol import ProtocolTimes
-from tests.integration.billing.bank import Bank
+from tests.integration.billing.bank import STORE, Bank, new_journal
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -55,11 +56,23 @@ def make_campaign(advertiser: Advertiser) -> Callable[..., Campaign]:
 
 
 @pytest.fixture
-def tick() -> Callable[..., dict[str, int]]:
+def journal() -> Journal:
+    """The treasury's, in memory."""
+    return new_journal()
+
+
+@pytest.fixture
+def gate(db: None, journal: Journal) -> None:
+    """The first census is complete: nobody is registered yet, so there is nobody to wait for."""
+    assert census.step(STORE, journal, "eu", lambda: None, NOW_MS)
+
+
+@pytest.fixture
+def tick(gate: None, journal: Journal) -> Callable[..., dict[str, int]]:
     """The coordinator's tick, some milliseconds after noon."""
 
     def run(after_ms: int = 0) -> dict[str, int]:
-        return upkeep.tick(CALENDAR, TIMES, NOW_MS + after_ms)
+        return upkeep.tick(STORE, journal, "eu", TIMES, NOW_MS + after_ms)
 
     return run
 
@@ -78,7 +91,7 @@ def office() -> Office:
 
 
 @pytest.fixture
-def bank(office: Office, advertiser: Advertiser) -> Bank:
+def bank(gate: None, office: Office, advertiser: Advertiser) -> Bank:
     return Bank(office, advertiser.pk, NOW_MS).register()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from campaigns.models import Campaign
 from rtbplatform.kernel import wire
 from rtbplatform.kernel.ids import uuid_text
 from rtbplatform.kernel.keys import derive
+from rtbplatform.kernel.settings import Platform
 from rtbplatform.outbox.publish import publish
 from tests.integration.billing.bank import Bank, change, debit
 
@@ -37,9 +39,17 @@ def running(make_campaign: Callable[..., Campaign]) -> Campaign:
 
 
 @pytest.fixture
-def treasury(running: Campaign, redis: Redis) -> Iterator[Treasury]:
+def platform(tmp_path: Path) -> Platform:
+    """With a journal of its own, ten times faster."""
+    return msgspec.structs.replace(
+        settings.PLATFORM, protocol_time_divisor=10, treasury_journal=str(tmp_path / "journal")
+    )
+
+
+@pytest.fixture
+def treasury(running: Campaign, redis: Redis, platform: Platform) -> Iterator[Treasury]:
     """Started, and stopped as by SIGTERM."""
-    one = Treasury(msgspec.structs.replace(settings.PLATFORM, protocol_time_divisor=10))
+    one = Treasury(platform)
     thread = threading.Thread(target=one.run)
     thread.start()
     yield one
@@ -170,11 +180,11 @@ def test_an_emptied_redis_is_filled_again(post: Post, running: Campaign, redis: 
 
 
 def test_a_new_treasury_tells_open_streams_where_they_stand(
-    bank_here: Bank, running: Campaign, redis: Redis, office: object
+    bank_here: Bank, running: Campaign, redis: Redis, platform: Platform
 ) -> None:
     bank_here.register()
     Incarnation.objects.update(region=settings.PLATFORM.region, settled_seq=0)
-    one = Treasury(settings.PLATFORM)
+    one = Treasury(platform)
     thread = threading.Thread(target=one.run)
     thread.start()
     try:

@@ -1,0 +1,149 @@
+"""What a region's treasury remembers outside Postgres, so that a restored database can be told what it has lost.
+
+Lines of text, each with a checksum, appended and durable before what they tell of happens: an incarnation before its
+first lease, a budget before it is in force. Plain code over bytes; the file is `billing.treasury.journal_file`'s.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+KEPT_MS = 72 * 3_600_000
+"""Closed lives are remembered as long as bankers keep their outboxes: longer than the database's restore window."""
+
+
+class Life(msgspec.Struct, frozen=True, tag="life"):
+    """An incarnation that was registered."""
+
+    incarnation: bytes
+    region: str
+    pod: str
+    machine: str
+    started_ms: int
+    closed_ms: int | None = None
+    """When its stream was known to be settled to its end."""
+
+
+class Budgets(msgspec.Struct, frozen=True, tag="budgets"):
+    """Budget versions that were brought into force, by campaign."""
+
+    versions: dict[int, int]
+
+
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """From here on nothing is missing: it was the region's first start, or all that the database knew was written."""
+
+
+Record = Life | Budgets | Whole
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Record).decode
+
+
+class DamageError(Exception):
+    """A journal with a line in its middle that is not as it was written."""
+
+
+def encode(record: Record) -> bytes:
+    """A line: checksum, space, JSON."""
+    body = _encode(record)
+    return b"%08x %s\n" % (binascii.crc32(body), body)
+
+
+def decode(data: bytes) -> list[Record]:
+    """All records. A last line that was torn by a crash is left out: what it told of had not happened yet.
+
+    Raises DamageError for any other line that does not fit its checksum.
+    """
+    records: list[Record] = []
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines):
+        if number == len(lines) - 1:
+            break  # after the last newline: nothing, or torn
+        try:
+            if int(line[:8], 16) != binascii.crc32(line[9:]):
+                raise ValueError("checksum")
+            records.append(_decode(line[9:]))
+        except ValueError as error:  # msgspec's errors are ValueErrors
+            if number == len(lines) - 2 and not lines[-1]:
+                break  # a torn line whose newline came to the disk first
+            raise DamageError(f"line {number + 1}: {error}") from error
+    return records
+
+
+class Journal:
+    """A region's memory, and the lines to be appended to it. Its methods are called from several threads."""
+
+    def __init__(self, append: Callable[[bytes], None], data: bytes | None) -> None:
+        """`append` makes a line durable before it returns. `data`: what was written before; None = nothing."""
+        self._append = append
+        self._lives: dict[bytes, Life] = {}
+        self._versions: dict[int, int] = {}
+        self.is_whole = False
+        """Otherwise it was lost, or is new: what it lacks must not be taken for what never was."""
+        self.damage = ""
+        self.compared = 0
+        """The census that it was compared with last; not written."""
+        self.load(data or b"")
+
+    def load(self, data: bytes) -> None:
+        """Takes up what is written, on top of what is known (another treasury of the region may write it too)."""
+        try:
+            for record in decode(data):
+                self._apply(record)
+        except DamageError as error:
+            self.damage, self.is_whole = str(error), False
+
+    def lives(self) -> dict[bytes, Life]:
+        return dict(self._lives)
+
+    def versions(self) -> dict[int, int]:
+        """The newest budget version known of each campaign."""
+        return dict(self._versions)
+
+    def registered(self, life: Life) -> None:
+        """Before the incarnation is told that it is known. Once written it is not written again."""
+        if life.incarnation not in self._lives:
+            self._write(life)
+
+    def closed(self, incarnation: bytes, now_ms: int) -> None:
+        life = self._lives.get(incarnation)
+        if life is not None and life.closed_ms is None:
+            self._write(msgspec.structs.replace(life, closed_ms=now_ms))
+
+    def budgets(self, versions: Mapping[int, int]) -> None:
+        """Before the transaction that brings them into force."""
+        newer = {key: no for key, no in versions.items() if no > self._versions.get(key, 0)}
+        if newer:
+            self._write(Budgets(newer))
+
+    def whole(self) -> None:
+        """Nothing is missing from now on."""
+        if not self.is_whole:
+            self._write(Whole())
+
+    def compacted(self, now_ms: int) -> bytes:
+        """All that is worth remembering, in as few lines as possible."""
+        kept = [
+            life
+            for life in self._lives.values()
+            if life.closed_ms is None or now_ms - life.closed_ms < KEPT_MS
+        ]
+        whole = [Whole()] if self.is_whole else []
+        return b"".join(map(encode, (*kept, Budgets(self._versions), *whole)))
+
+    def _write(self, record: Record) -> None:
+        self._append(encode(record))
+        self._apply(record)
+
+    def _apply(self, record: Record) -> None:
+        match record:
+            case Life():
+                self._lives[record.incarnation] = record
+            case Budgets():
+                for campaign, version in record.versions.items():
+                    self._versions[campaign] = max(version, self._versions.get(campaign, 0))
+            case Whole():
+                self.is_whole = True
