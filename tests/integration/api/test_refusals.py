@@ -30,6 +30,16 @@ def errors(answer: Any) -> dict[str, list[str]]:
     return found
 
 
+def test_an_hour_that_no_week_has_is_refused(
+    api: Api, cast: SimpleNamespace, campaign: Campaign
+) -> None:
+    client, address = api(cast.manager), url(campaign, "targeting/")
+    answer = client.put(address, {"hours": [167, 168]}, format="json")
+    assert answer.status_code == 400
+    assert "168 is not an hour of the week" in answer.content.decode()
+    assert client.put(address, {"hours": [167, 0]}, format="json").json()["hours"] == [167, 0]
+
+
 def test_a_misspelt_list_does_not_empty_the_targeting(
     api: Api, cast: SimpleNamespace, campaign: Campaign
 ) -> None:
