@@ -27,6 +27,8 @@ class Ask(Struct, frozen=True):
     holders: int
     share: float = 1.0
     """The region's part (0..1] of what is not allocated to any region yet."""
+    need: int | None = None
+    """What pacing plans to spend within a lease term; None = as much as it can."""
 
 
 class Granted(Struct, frozen=True):
@@ -63,7 +65,8 @@ def grant(ask: Ask, book: Book, unleased: int) -> Granted | Refused:
     if unleased + reachable < ask.min_amount:
         # The share of others does not strand what is too small to be shared.
         reachable = book.headroom
-    amount = lease_size(unleased + reachable, ask.want, ask.min_amount, ask.holders)
+    free = unleased + reachable
+    amount = lease_size(free, ask.want, ask.min_amount, ask.holders, ask.need)
     if not amount:
         return Refused("exhausted")
     missing = max(0, amount - unleased)

@@ -31,6 +31,8 @@ class Office(Struct, frozen=True):
 
 Answer = tuple[bytes, Grant | Refuse]
 """An incarnation, and the mail for it."""
+Needs = Mapping[tuple[int, int], int]
+"""By (campaign, day): micros that pacing needs within a lease term; missing = as much as there is."""
 
 
 def grant_leases(
@@ -40,6 +42,7 @@ def grant_leases(
     holders: Mapping[int, int],
     share: float,
     now_ms: int,
+    needs: Needs | None = None,
 ) -> list[Answer]:
     """Answers in the order of the requests. A request seen before gets the same lease again, a census or not.
 
@@ -47,16 +50,22 @@ def grant_leases(
     region has yet. Raises what the store raises; then nothing was granted.
     """
     with store.transaction():
-        return _Batch(store, office, requests, now_ms).answer(holders, share)
+        return _Batch(store, office, requests, now_ms, needs or {}).answer(holders, share)
 
 
 class _Batch:
     """One transaction's state: rows locked, decisions applied, rows written."""
 
     def __init__(
-        self, store: EscrowStore, office: Office, requests: Sequence[LeaseRequest], now_ms: int
+        self,
+        store: EscrowStore,
+        office: Office,
+        requests: Sequence[LeaseRequest],
+        now_ms: int,
+        needs: Needs,
     ) -> None:
         self.store, self.office, self.requests, self.now_ms = store, office, requests, now_ms
+        self.needs = needs
         self.leases: list[Lease] = []
         self._changed: set[Key] = set()
         self._asked: set[Key] = set()
@@ -112,7 +121,13 @@ class _Batch:
         region.demand = region.demand.asked(
             request.want_micros, self.now_ms, allocator.DEMAND_HALFLIFE_MS
         )
-        ask = allocator.Ask(request.min_amount_micros, request.want_micros, holders, share)
+        ask = allocator.Ask(
+            request.min_amount_micros,
+            request.want_micros,
+            holders,
+            share,
+            self.needs.get((request.campaign, key[2])),
+        )
         decision = allocator.grant(ask, self._book(key), region.unleased)
         if isinstance(decision, allocator.Refused):
             return self._refuse(request, decision.reason)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import redis
 
-from billing.escrow.grants import Office
+from billing.escrow.grants import Needs, Office
 from billing.escrow.sql import execute
 from billing.pacing.sheet import PacingSheet
 from billing.treasury.rounds import Rounds
@@ -70,8 +70,8 @@ class Coordination:
             return
         self._redis.set(wire.PACING, msgspec.msgpack.encode(self._sheet.pacing(now_ms)))
 
-    def needs(self) -> Mapping[tuple[int, int], int]:
-        """By (campaign, day): micros that pacing needs within a lease term; missing = as much as there is."""
+    def needs(self) -> Needs:
+        """What pacing came to last; nothing before its first interval. May be called from other threads."""
         return self._sheet.needs if self._sheet else {}
 
     def _participation_before(self) -> dict[int, float]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
-from billing.escrow.grants import Answer, Office, grant_leases
+from billing.escrow.grants import Answer, Needs, Office, grant_leases
 from billing.escrow.incarnations import regions_open, register
 from billing.escrow.journal import Journal
 from billing.escrow.store import SettlementStore
@@ -38,11 +38,13 @@ class Desk:
         office: Office,
         clock: Clock,
         settle: Callable[[Chunk], None],
+        needs: Callable[[], Needs] = dict,
     ) -> None:
         self._mail, self._store, self._journal = mail, store, journal
         self._office = office
         self._clock = clock
         self._settle = settle
+        self._needs = needs
         self._holders = Holders(office.times.lease_term_ms)
         self._regions = (0, 1)
 
@@ -74,7 +76,9 @@ class Desk:
         holders = self._holders.counts({request.campaign for request in requests}, now_ms)
         share = 1.0 / self._region_count(now_ms)
         try:
-            return grant_leases(self._store, self._office, requests, holders, share, now_ms)
+            return grant_leases(
+                self._store, self._office, requests, holders, share, now_ms, self._needs()
+            )
         except (OperationalError, InterfaceError, InternalError):
             raise  # Postgres is away, or has ended this connection: nobody decided anything
         except DatabaseError as error:

@@ -47,11 +47,17 @@ class Treasury:
         journal = self._journal.journal
         lease_key = self._office.lease_key
         self.settler = Settler(self.mailroom, self._store, lease_key, self.stopping.wait)
-        self._desk = Desk(
-            self.mailroom, self._store, journal, self._office, clock, self.settler.offer
-        )
         rounds = Rounds(self.mailroom, self._store, journal, self._office)
         self._coordination = Coordination(rounds, client, self._office, clock, self._numbers)
+        self._desk = Desk(
+            self.mailroom,
+            self._store,
+            journal,
+            self._office,
+            clock,
+            self.settler.offer,
+            self._coordination.needs,
+        )
         self._publishing = Publishing(settings)
         self._listener = Listener(self._wake)
         self._greeted = False
