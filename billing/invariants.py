@@ -43,15 +43,44 @@ CHECKS: dict[str, str] = {
             WHERE (r.advertiser_id, r.campaign_id, r.day) = (d.advertiser_id, d.campaign_id, d.day)) r ON true
         WHERE {day} AND d.allocated_micros <> coalesce(r.total, 0)
     """,
-    "E3 leased and settled = its leases": """
+    "E3 leased, settled, held = its leases": """
         SELECT format('campaign %s day %s', d.campaign_id, d.day),
-            format('leased %s, settled %s; its leases %s, %s', d.leased_micros, d.settled_micros,
-                coalesce(l.leased, 0), coalesce(l.settled, 0))
+            format('leased %s, settled and held %s; its leases %s, %s', d.leased_micros,
+                d.settled_micros + d.held_micros + coalesce(h.blocked, 0), coalesce(l.leased, 0), coalesce(l.spent, 0))
         FROM escrow_campaign_day d LEFT JOIN LATERAL (
-            SELECT sum(settled_micros) AS settled,
+            SELECT sum(settled_micros - released_micros) AS spent,
                 sum(amount_micros - settled_micros) FILTER (WHERE state = 'open') AS leased
             FROM escrow_lease l WHERE l.campaign_id = d.campaign_id AND l.day = d.day) l ON true
-        WHERE {day} AND (d.leased_micros <> coalesce(l.leased, 0) OR d.settled_micros <> coalesce(l.settled, 0))
+        LEFT JOIN LATERAL (
+            SELECT sum(amount_micros) AS blocked FROM escrow_hold h
+            WHERE h.campaign_id = d.campaign_id AND h.day = d.day AND h.state = 'quarantined') h ON true
+        WHERE {day} AND (d.leased_micros <> coalesce(l.leased, 0)
+            OR d.settled_micros + d.held_micros + coalesce(h.blocked, 0) <> coalesce(l.spent, 0))
+    """,
+    "held and late = its holds": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day), format('held %s, late at least %s; its holds %s, %s',
+            d.held_micros, d.late_micros, coalesce(h.held, 0), coalesce(h.late, 0))
+        FROM escrow_campaign_day d LEFT JOIN LATERAL (
+            SELECT sum(amount_micros) FILTER (WHERE state = 'held') AS held, sum(late_micros) AS late
+            FROM escrow_hold h WHERE h.campaign_id = d.campaign_id AND h.day = d.day) h ON true
+        WHERE {day} AND (d.held_micros <> coalesce(h.held, 0) OR d.late_micros < coalesce(h.late, 0))
+    """,
+    "quarantined = leases and holds in quarantine": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day), format('quarantined %s; leases %s, holds %s',
+            d.quarantined_micros, coalesce(l.rest, 0), coalesce(h.blocked, 0))
+        FROM escrow_campaign_day d LEFT JOIN LATERAL (
+            SELECT sum(amount_micros - settled_micros) AS rest FROM escrow_lease l
+            WHERE l.campaign_id = d.campaign_id AND l.day = d.day AND l.state = 'quarantined') l ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(amount_micros) AS blocked FROM escrow_hold h
+            WHERE h.campaign_id = d.campaign_id AND h.day = d.day AND h.state = 'quarantined') h ON true
+        WHERE {day} AND d.quarantined_micros <> coalesce(l.rest, 0) + coalesce(h.blocked, 0)
+    """,
+    "a hold is captured once, within its amount": """
+        SELECT format('hold %s imp %s', debit_id, imp), format('%s of %s captured, %s late, %s', captured_micros,
+            amount_micros, late_micros, state)
+        FROM escrow_hold WHERE captured_micros > amount_micros OR (state <> 'captured' AND captured_micros > 0)
+            OR (seq > 0 AND late_micros > amount_micros)
     """,
     "E3 debits <= the lease's amount": """
         SELECT format('lease %s', id), format('settled %s, returned %s of %s', settled_micros, returned_micros,
@@ -62,13 +91,14 @@ CHECKS: dict[str, str] = {
     "E4 no lease of an ended stream is open": """
         SELECT format('lease %s', l.id), format('incarnation %s is %s', i.id, i.state)
         FROM escrow_lease l JOIN escrow_incarnation i ON i.id = l.incarnation_id
-        WHERE l.state = 'open' AND i.state = 'closed'
+        WHERE (l.state = 'open' AND i.state IN ('closed', 'quarantined'))
+            OR (l.state = 'quarantined' AND i.state <> 'quarantined')
     """,
     "scopes = sum of their days": """
         SELECT format('%s of advertiser %s campaign %s', s.kind, s.advertiser_id, s.campaign_id),
             format('committed %s, days %s', s.committed_micros, coalesce(d.total, 0))
         FROM escrow_scope s LEFT JOIN LATERAL (
-            SELECT sum(d.budget_micros - d.available_micros) AS total FROM escrow_campaign_day d
+            SELECT sum(d.budget_micros - d.available_micros - d.written_off_micros) AS total FROM escrow_campaign_day d
             WHERE d.advertiser_id = s.advertiser_id AND (s.kind = 'balance' OR d.campaign_id = s.campaign_id)) d ON true
         WHERE s.committed_micros <> coalesce(d.total, 0)
     """,
@@ -97,13 +127,24 @@ CHECKS: dict[str, str] = {
             SELECT advertiser_id, count(*) AS count FROM ledger_transaction GROUP BY 1) t USING (advertiser_id)
         WHERE {stream} AND s.last_no <> coalesce(t.count, 0)
     """,
-    "ledger = settled": """
-        SELECT format('campaign %s day %s', d.campaign_id, d.day),
-            format('settled %s, ledger %s', d.settled_micros, coalesce(t.spent, 0))
+    "ledger = settled, less what is forgiven": """
+        SELECT format('campaign %s day %s', d.campaign_id, d.day), format('settled %s, forgiven %s, late %s; ledger %s, %s',
+            d.settled_micros, d.forgiven_micros, d.late_micros, coalesce(t.spent, 0), coalesce(t.lost, 0))
         FROM escrow_campaign_day d LEFT JOIN LATERAL (
-            SELECT -sum(amount_micros) AS spent FROM ledger_transaction t
-            WHERE t.kind = 'spend' AND t.campaign_id = d.campaign_id AND t.day = d.day) t ON true
-        WHERE {day} AND d.settled_micros <> coalesce(t.spent, 0)
+            SELECT -sum(amount_micros) AS spent, sum(p.lost) AS lost FROM ledger_transaction t
+            LEFT JOIN LATERAL (
+                SELECT sum(p.amount_micros) AS lost FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
+                WHERE p.advertiser_id = t.advertiser_id AND p.transaction_no = t.no AND a.kind = 'loss'
+                    AND t.kind IN ('loss', 'forgiven')) p ON true
+            WHERE t.kind IN ('spend', 'loss', 'forgiven') AND t.campaign_id = d.campaign_id AND t.day = d.day) t ON true
+        WHERE {day} AND (d.settled_micros - d.forgiven_micros <> coalesce(t.spent, 0)
+            OR d.late_micros + d.forgiven_micros <> coalesce(t.lost, 0))
+    """,
+    "forgiven = excess that is spent": """
+        SELECT format('campaign %s day %s', campaign_id, day), format('forgiven %s, excess %s, settled %s',
+            forgiven_micros, excess_micros, settled_micros)
+        FROM escrow_campaign_day d WHERE {day} AND (excess_micros > greatest(0, budget_micros - asked_micros)
+            OR forgiven_micros > settled_micros)
     """,
     "E8 cursor = stored chunks, without gaps": """
         SELECT format('incarnation %s', i.id), format('cursor %s, chunks to %s with %s entries', i.settled_seq,

@@ -24,10 +24,13 @@ class ReportLine(Struct, frozen=True):
     quarantined: int
     written_off: int
     delivered: int
-    """All that was answered, unknown included; beyond the budget as well (R7)."""
+    """at_auction: all that was answered, unknown included; on_billing_notice: all that was billed, late bills included.
+    Beyond the budget as well (R7); what is held is not delivered yet."""
     unknown: int
     charged: int
+    """What the advertiser pays."""
     platform_loss: int
+    """Delivered, and paid by the platform: late bills, and what a restore had granted twice."""
     currency: str
 
 
@@ -57,7 +60,7 @@ def _line(row: CampaignDay, calendar: BudgetCalendar) -> ReportLine:
         written_off=row.written_off_micros,
         delivered=row.settled_micros + row.late_micros,
         unknown=row.unknown_micros,
-        charged=row.settled_micros,
-        platform_loss=row.late_micros,
+        charged=row.settled_micros - row.forgiven_micros,
+        platform_loss=row.late_micros + row.forgiven_micros,
         currency=row.currency,
     )

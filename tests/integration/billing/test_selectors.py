@@ -8,7 +8,7 @@ from billing import selectors
 from billing.escrow.models import Incarnation
 from billing.settlement.settle import stop_stream
 from campaigns.models import Campaign
-from tests.integration.billing.bank import Bank, change, debit
+from tests.integration.billing.bank import STORE, Bank, change, debit
 from tests.integration.billing.conftest import NOW
 
 
@@ -48,7 +48,7 @@ def test_an_advertiser_without_deposits_has_nothing(db: None) -> None:
 
 
 def test_stopped_streams_and_alarms_are_shown(bank: Bank, campaign: Campaign) -> None:
-    stop_stream(bank.incarnation, "because")
+    stop_stream(STORE, bank.incarnation, "because")
     assert [stream.alarm for stream in selectors.streams()] == ["because"]
     assert [alarm.text for alarm in selectors.open_alarms()] == ["because"]
     Incarnation.objects.update(state="closed")

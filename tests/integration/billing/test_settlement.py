@@ -12,7 +12,6 @@ from billing.audit.models import AuditChunk
 from billing.escrow.models import Alarm, BudgetScope, CampaignDay, Incarnation, LeaseRow
 from billing.ledger.models import Transaction
 from billing.ledger.selectors import balance_micros, payable_micros
-from billing.settlement.settle import settle_chunks
 from campaigns.models import Campaign
 from rtbplatform.kernel.stream import FenceEntry, LossEntry, Outcome, OutcomeEntry, make_chunk
 from tests.integration.billing.bank import EXCHANGE, Bank, change, debit, line
@@ -42,7 +41,7 @@ def test_many_chunks_are_settled_in_one_transaction_and_posted_once(
 ) -> None:
     lease = bank.lease(campaign.pk)
     chunks = [bank.chunk(debit(lease, 3)) for _ in range(20)]
-    assert settle_chunks(chunks).entries == 20
+    assert bank.take(chunks).entries == 20
     spend = Transaction.objects.get(kind="spend")
     assert (spend.amount_micros, spend.first_seq, spend.last_seq) == (-60, 1, 20)
 
@@ -50,7 +49,7 @@ def test_many_chunks_are_settled_in_one_transaction_and_posted_once(
 def test_chunks_may_come_in_any_order(bank: Bank, campaign: Campaign, the_day: Day) -> None:
     lease = bank.lease(campaign.pk)
     first, second = bank.chunk(debit(lease, 1)), bank.chunk(debit(lease, 2))
-    settle_chunks([second, first])
+    bank.take([second, first])
     assert the_day().settled_micros == 3
 
 
@@ -59,8 +58,8 @@ def test_duplicates_are_acknowledged_and_dropped(
 ) -> None:
     lease = bank.lease(campaign.pk)
     chunk = bank.chunk(debit(lease, 30))
-    settle_chunks([chunk])
-    again = settle_chunks([chunk])
+    bank.take([chunk])
+    again = bank.take([chunk])
     assert again.cursor is not None
     assert (again.cursor.settled_seq, again.entries) == (1, 0)
     assert the_day().settled_micros == 30
@@ -73,13 +72,13 @@ def test_a_gap_waits(bank: Bank, campaign: Campaign, the_day: Day) -> None:
     assert settled.waits
     assert settled.cursor is not None
     assert settled.cursor.settled_seq == 1
-    settle_chunks(chunks[1:])
+    bank.take(chunks[1:])
     assert the_day().settled_micros == 3
 
 
 def test_an_unregistered_stream_is_not_settled(bank: Bank, campaign: Campaign) -> None:
     chunk = make_chunk(b"?" * 16, 1, 0, bytes(32), [LossEntry(0, 1, "")])
-    assert settle_chunks([chunk]).cursor is None
+    assert bank.take([chunk]).cursor is None
 
 
 def test_a_settled_number_with_another_hash_stops_the_stream(
@@ -88,7 +87,7 @@ def test_a_settled_number_with_another_hash_stops_the_stream(
     lease = bank.lease(campaign.pk)
     bank.settle(debit(lease, 1))
     other = make_chunk(bank.incarnation, 1, 0, bytes(32), [debit(lease, 2)])
-    settled = settle_chunks([other])
+    settled = bank.take([other])
     assert settled.cursor is not None
     assert settled.cursor.state == state_of(bank) == "stopped"
     assert the_day().settled_micros == 1
@@ -99,7 +98,7 @@ def test_two_chunks_for_one_place_stop_the_stream(bank: Bank, campaign: Campaign
     lease = bank.lease(campaign.pk)
     chunk = bank.chunk(debit(lease, 1))
     other = make_chunk(bank.incarnation, 1, 0, bytes(32), [debit(lease, 2)])
-    settle_chunks([chunk, other])
+    bank.take([chunk, other])
     assert state_of(bank) == "stopped"
 
 
@@ -113,7 +112,7 @@ def test_a_chunk_that_does_not_continue_the_chain_stops_the_stream(
 
 def test_a_chunk_whose_bytes_were_changed_stops_the_stream(bank: Bank, campaign: Campaign) -> None:
     chunk = bank.chunk(LossEntry(0, 1, ""))
-    settle_chunks([replace(chunk, payload=chunk.payload + b"!")])
+    bank.take([replace(chunk, payload=chunk.payload + b"!")])
     assert state_of(bank) == "stopped"
 
 
@@ -122,7 +121,7 @@ def test_what_stands_before_a_contradiction_is_settled(
 ) -> None:
     lease = bank.lease(campaign.pk)
     chunks = [bank.chunk(debit(lease, 40)), bank.chunk(debit(lease, 161)), bank.chunk()]
-    settled = settle_chunks(chunks[:2])
+    settled = bank.take(chunks[:2])
     assert settled.cursor is not None
     assert (settled.cursor.settled_seq, settled.cursor.state) == (1, "stopped")
     assert the_day().settled_micros == 40
@@ -221,7 +220,7 @@ def test_after_a_fence_nothing_is_taken(bank: Bank, campaign: Campaign) -> None:
 
 def test_a_settled_chunk_is_kept_as_it_was_committed(bank: Bank, campaign: Campaign) -> None:
     chunk = bank.chunk(debit(bank.lease(campaign.pk), 1))
-    settle_chunks([chunk])
+    bank.take([chunk])
     row = AuditChunk.objects.get()
     assert (bytes(row.payload), bytes(row.hash)) == (chunk.payload, chunk.hash)
 
