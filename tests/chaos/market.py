@@ -114,6 +114,8 @@ class Market:
         def observe(answer: Answer) -> None:
             if answer.status <= 0:
                 self.seen.lost.add(answer.request_id)
+            if answer.status == 204:
+                self.seen.reasons[answer.headers.get("x-rtb-reason", "")] += 1
             if answer.status == 200:
                 self._sold(answer, exchange, key, notices)
 

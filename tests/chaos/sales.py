@@ -44,6 +44,8 @@ class Seen(msgspec.Struct):
     lost: set[str] = set()
     """Requests that never got a whole answer."""
     statuses: Counter[int] = msgspec.field(default_factory=Counter)
+    reasons: Counter[str] = msgspec.field(default_factory=Counter)
+    """Why there were no bids, as answers without one say."""
     badly_signed: int = 0
 
     def add(self, sale: Sale) -> None:
