@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from msgspec.structs import replace
 
-from billing.escrow.values import Book, Day, Key, Scope
+from billing.escrow.values import Day
 from billing.settlement.changes import DayChange
 from rtbplatform.kernel.protocol import Lease
 
@@ -28,26 +26,10 @@ def day_of_lease(lease: Lease) -> Day:
     )
 
 
-def adopt(day: Day, amount: int) -> Day:
-    """A lease that was granted and forgotten: it is out. Paid from what is available, and beyond that it raises the
-    budget in force: excess."""
-    taken = min(day.available, amount)
-    missing = amount - taken
-    return replace(
-        day,
-        available=day.available - taken,
-        leased=day.leased + amount,
-        budget=day.budget + missing,
-        excess=day.excess + missing,
-    ).check()
-
-
 def apply(day: Day, change: DayChange) -> Day:
     """The campaign-day afterwards. Raises EscrowError when the change asks for money that is not where it says."""
-    if change.adopted:
-        day = adopt(day, change.adopted)
     returned = sum(change.returned.values())
-    is_out = bool(returned or change.adopted or change.held > 0)
+    is_out = bool(returned or change.held > 0)
     return replace(
         day,
         allocated=day.allocated + returned,
@@ -61,20 +43,3 @@ def apply(day: Day, change: DayChange) -> Day:
         lease_no_high=max(day.lease_no_high, change.lease_no_high),
         is_closed=day.is_closed and not is_out,
     ).check()
-
-
-def adopt_into_scopes(
-    days: Mapping[Key, Day],
-    adopted: Iterable[Lease],
-    balances: Mapping[int, Scope],
-    totals: Mapping[tuple[int, int], Scope],
-) -> list[Book]:
-    """The books whose scopes have more committed now, beyond their limits if need be."""
-    balances, totals = dict(balances), dict(totals)
-    pairs: dict[tuple[int, int], Key] = {}
-    for lease in adopted:
-        pair = (lease.advertiser, lease.campaign)
-        balances[pair[0]] = balances[pair[0]].adopt(lease.amount_micros)
-        totals[pair] = totals[pair].adopt(lease.amount_micros)
-        pairs[pair] = (*pair, lease.day)
-    return [Book(days[key], balances[pair[0]], totals[pair]) for pair, key in pairs.items()]

@@ -49,7 +49,7 @@ class StreamState(Struct):
 
 
 class DayChange(Struct):
-    """What a campaign-day's terms change by. Without what is adopted, their sum and that of `returned` is zero."""
+    """What a campaign-day's terms change by; their sum and that of `returned` is zero."""
 
     leased: int = 0
     held: int = 0
@@ -58,8 +58,6 @@ class DayChange(Struct):
     written_off: int = 0
     unknown: int = 0
     late: int = 0
-    adopted: int = 0
-    """Leases that the database had lost: they are leased before anything else happens to them."""
     lease_no_high: int = 0
     returned: dict[str, int] = field(default_factory=dict)
     """By region: what comes back to its unleased money."""
@@ -75,6 +73,7 @@ class Effects(Struct):
     losses: dict[SpendKey, Spend] = field(default_factory=dict)
     """Paid by the platform: billed when the hold was gone (R7)."""
     adopted: list[Lease] = field(default_factory=list)
+    """Leases that the database had lost: they are leased before anything else in here happens to them."""
     parked: list[Orphan] = field(default_factory=list)
     taken: list[Orphan] = field(default_factory=list)
     alarms: list[tuple[str, str, str]] = field(default_factory=list)

@@ -217,7 +217,6 @@ class _Fold:
         )
         self.effects.adopted.append(lease)
         day = self.effects.day(_key(change))
-        day.adopted += lease.amount_micros
         day.lease_no_high = max(day.lease_no_high, lease.no)
         return False
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from billing.escrow import coordinator
 from billing.escrow.store import Region, SettlementStore
-from billing.escrow.values import Day, EscrowError, Incarnation, Key
-from billing.settlement.apply import adopt_into_scopes, apply, day_of_lease
+from billing.escrow.values import Book, Day, EscrowError, Incarnation, Key
+from billing.settlement.apply import apply, day_of_lease
 from billing.settlement.changes import DayChange, Effects
 from billing.settlement.loading import Loaded
 
@@ -84,11 +85,17 @@ def _adopt(
 ) -> None:
     """Leases that the database had lost: rows for them, in all scopes, and no new lease where a newer budget was
     known than we have."""
+    balances, totals = dict(loaded.balances), dict(loaded.totals)
+    books: dict[Key, Book] = {}
     for lease in effects.adopted:
-        loaded.days.setdefault((lease.advertiser, lease.campaign, lease.day), day_of_lease(lease))
-    store.save_scopes(
-        adopt_into_scopes(loaded.days, effects.adopted, loaded.balances, loaded.totals)
-    )
+        pair = (lease.advertiser, lease.campaign)
+        key = (*pair, lease.day)
+        day = loaded.days.get(key) or day_of_lease(lease)
+        book = Book(day, balances[pair[0]], totals[pair])
+        book = coordinator.adopt(book, lease.amount_micros, lease.no)
+        loaded.days[key], balances[pair[0]], totals[pair] = book.day, book.balance, book.total
+        books[key] = book
+    store.save_scopes([Book(books[key].day, balances[key[0]], totals[key[:2]]) for key in books])
     store.insert_leases(effects.adopted, incarnation.region, store.now_ms(), 0)
     versions = store.budget_versions({lease.campaign for lease in effects.adopted})
     newest: dict[int, int] = {}

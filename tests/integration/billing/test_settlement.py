@@ -68,7 +68,7 @@ def test_duplicates_are_acknowledged_and_dropped(
 def test_a_gap_waits(bank: Bank, campaign: Campaign, the_day: Day) -> None:
     lease = bank.lease(campaign.pk)
     chunks = [bank.chunk(debit(lease, 1)) for _ in range(3)]
-    settled = settle_chunks([chunks[0], chunks[2]])
+    settled = bank.take([chunks[0], chunks[2]])
     assert settled.waits
     assert settled.cursor is not None
     assert settled.cursor.settled_seq == 1

@@ -265,7 +265,7 @@ def test_a_lease_that_a_restore_has_lost_is_adopted_on_its_signature() -> None:
     lease = lost_lease()
     effects = run(acceptance(lease), debit(line(30, lease.id)), before=before)
     assert effects.adopted == [lease]
-    assert effects.days[KEY] == DayChange(adopted=100, leased=-30, settled=30, lease_no_high=7)
+    assert effects.days[KEY] == DayChange(leased=-30, settled=30, lease_no_high=7)
     assert before.leases[lease.id].is_accepted
 
 
