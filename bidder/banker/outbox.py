@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from zlib import crc32
 
 import apsw
 import msgspec
@@ -32,7 +33,8 @@ CREATE TABLE chunk (
 );
 CREATE TABLE lease (
     id BLOB PRIMARY KEY, campaign INTEGER NOT NULL, day INTEGER NOT NULL, state TEXT NOT NULL,
-    spent INTEGER NOT NULL, changed_ms INTEGER NOT NULL, lease BLOB NOT NULL
+    spent INTEGER NOT NULL, changed_ms INTEGER NOT NULL, lease BLOB NOT NULL,
+    crc INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX lease_open ON lease (state) WHERE state = 'open';
 CREATE INDEX lease_changed ON lease (changed_ms) WHERE state <> 'open';
@@ -148,8 +150,9 @@ class Outbox:
         )
         if batch.leases:
             connection.executemany(
-                "INSERT INTO lease VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
-                " SET state = excluded.state, spent = excluded.spent, changed_ms = excluded.changed_ms",
+                "INSERT INTO lease VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+                " SET state = excluded.state, spent = excluded.spent, changed_ms = excluded.changed_ms,"
+                " crc = excluded.crc",
                 [_lease_values(row, chunk.committed_ms) for row in batch.leases],
             )
         if batch.high_waters:
@@ -181,12 +184,17 @@ class Outbox:
         return [Chunk(incarnation, *row) for row in rows]
 
     def open_leases(self) -> list[LeaseRow]:
-        """Leases accepted and not sealed, with what was durably spent on them."""
-        rows = self._connection.execute("SELECT lease, spent, state FROM lease WHERE state='open'")
-        return [
-            LeaseRow(msgspec.msgpack.decode(lease, type=Lease), spent, state)
-            for lease, spent, state in rows
-        ]
+        """Leases accepted and not sealed, with what was durably spent on them. Raises OutboxError for a damaged row:
+        SQLite has checksums for its WAL only, and a seal with a wrong sum would give money back."""
+        rows = self._connection.execute(
+            "SELECT lease, spent, state, crc FROM lease WHERE state='open'"
+        )
+        found: list[LeaseRow] = []
+        for lease, spent, state, crc in rows:
+            if crc != _crc(lease, spent, state):
+                raise OutboxError("a lease's row is damaged")
+            found.append(LeaseRow(msgspec.msgpack.decode(lease, type=Lease), spent, state))
+        return found
 
     def settled_seq(self) -> int:
         return int(self._connection.execute("SELECT settled_seq FROM cursor").get)
@@ -228,9 +236,13 @@ class Outbox:
         return chunks + leases
 
 
-def _lease_values(row: LeaseRow, now_ms: int) -> tuple[bytes, int, int, str, int, int, bytes]:
-    lease = row.lease
+def _lease_values(row: LeaseRow, now_ms: int) -> tuple[bytes, int, int, str, int, int, bytes, int]:
+    lease, packed = row.lease, msgspec.msgpack.encode(row.lease)
     return (
-        *(lease.id, lease.campaign, lease.day, row.state, row.spent_micros, now_ms),
-        msgspec.msgpack.encode(lease),
+        *(lease.id, lease.campaign, lease.day, row.state, row.spent_micros, now_ms, packed),
+        _crc(packed, row.spent_micros, row.state),
     )
+
+
+def _crc(lease: bytes, spent_micros: int, state: str) -> int:
+    return crc32(b"%d %b " % (spent_micros, state.encode()) + lease)

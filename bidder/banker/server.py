@@ -18,7 +18,8 @@ from bidder.banker.teller import Teller
 from bidder.banker.worker_metrics import WorkerMetrics
 from rtbplatform.kernel import ipc
 
-WRITE_HIGH_BYTES = 4 * 1024 * 1024
+WRITE_HIGH_BYTES = 256 * 1024
+"""Above this a worker's own messages wait until it has read what it was told."""
 WRITE_MAX_BYTES = 64 * 1024 * 1024
 log = logging.getLogger(__name__)
 _numbers = itertools.count(1)

@@ -52,9 +52,10 @@ class PrivateRedis:
 
 
 class BankerProcess:
-    """`python -m bidder.banker`."""
+    """`python -m bidder.banker`, or a test's `module` around it."""
 
     def __init__(self, folder: Path, redis_url: str, **environ: str) -> None:
+        self.module = "bidder.banker"
         self.socket = folder / "banker.sock"
         self.outboxes = folder / "outbox"
         self.log = folder / "banker.log"
@@ -73,7 +74,7 @@ class BankerProcess:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bidder.banker"),
+                *(sys.executable, "-m", self.module),
                 env=self._environ,
                 stderr=log,
             )
@@ -160,12 +161,15 @@ async def until(true: Callable[[], bool], timeout_s: float = 20) -> None:
 
 
 @asynccontextmanager
-async def machine(budgets: dict[int, int], **environ: str) -> AsyncIterator[Machine]:
-    """Started, with its treasury."""
+async def machine(
+    budgets: dict[int, int], *, start: bool = True, **environ: str
+) -> AsyncIterator[Machine]:
+    """With its treasury, and its banker started unless the test does."""
     with tempfile.TemporaryDirectory(prefix="bk-", ignore_cleanup_errors=True) as name:
         made = Machine(Path(name), budgets, **environ)
         await made.redis.start()
-        await made.banker.start()
+        if start:
+            await made.banker.start()
         try:
             async with made.treasury:
                 yield made

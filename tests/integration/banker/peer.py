@@ -59,6 +59,8 @@ class TreasuryPeer:
         self.day_ends_in_ms = 3_600_000
         self.registered: list[wire.Register] = []
         self.duplicates = 0
+        self.is_away = False
+        """It takes mail and answers nothing."""
         self.changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._ending = False
@@ -122,7 +124,17 @@ class TreasuryPeer:
                     self._task.result()
                 await self.changed.wait()
 
+    def restore_from_nothing(self) -> None:
+        """Its database comes back as it was before any stream, grant or debit."""
+        self.streams.clear()
+        self.leases.clear()
+        self.debits.clear()
+        self._ids.clear()
+        self.free = dict(self.budgets)
+
     def handle(self, message: wire.ToTreasury) -> list[wire.ToBanker]:
+        if self.is_away:
+            return []
         if isinstance(message, wire.Register):
             self.registered.append(message)
             known = self.streams.setdefault(message.incarnation, Known())
@@ -229,6 +241,10 @@ class TreasuryPeer:
                 self.free[line.campaign] += line.amount_micros
 
     def _lease_changed(self, change: stream.LeaseChange) -> None:
+        if change.lease_signed is not None and change.lease not in self.leases:
+            assert change.lease_signed.verify(self._lease_key)
+            self.leases[change.lease] = Account(change.lease_signed)
+            self.free[change.campaign] -= change.amount_micros
         account = self.leases[change.lease]
         expected = {"accepted": "granted", "sealed": "accepted", "tombstoned": "granted"}
         assert account.state == expected[change.kind], f"{change.kind} after {account.state}"
