@@ -35,7 +35,7 @@ def register(
     is_new = known is None and _insert(store, life, message, is_lost=is_lost)
     if known is None:
         known = _find(store, message.incarnation)
-    assert known is not None  # nobody deletes one  # noqa: S101
+    assert known is not None  # nobody deletes one
     _look_for_lost(store, message, known)
     return Registration(Cursor(known.id, known.seq, known.state), is_new)
 

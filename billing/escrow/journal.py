@@ -57,20 +57,25 @@ def decode(data: bytes) -> list[Record]:
 
     Raises DamageError for any other line that does not fit its checksum.
     """
+    *lines, _torn = data.split(b"\n")
     records: list[Record] = []
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines):
-        if number == len(lines) - 1:
-            break  # after the last newline: nothing, or torn
-        try:
-            if int(line[:8], 16) != binascii.crc32(line[9:]):
-                raise ValueError("checksum")
-            records.append(_decode(line[9:]))
-        except ValueError as error:  # msgspec's errors are ValueErrors
-            if number == len(lines) - 2 and not lines[-1]:
-                break  # a torn line whose newline came to the disk first
-            raise DamageError(f"line {number + 1}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        record = _record(line)
+        if record is not None:
+            records.append(record)
+        elif number < len(lines):
+            raise DamageError(f"line {number} is not as it was written")
     return records
+
+
+def _record(line: bytes) -> Record | None:
+    """None when it is damaged; the last line may be, as its newline can reach the disk before the rest."""
+    try:
+        if int(line[:8], 16) == binascii.crc32(line[9:]):
+            return _decode(line[9:])
+    except ValueError:  # of int() or msgspec
+        return None
+    return None
 
 
 class Journal:

@@ -34,7 +34,7 @@ def db(transactional_db: None) -> None:
 
 
 @pytest.fixture
-def running(make_campaign: Callable[..., Campaign]) -> Campaign:
+def running(gate: None, make_campaign: Callable[..., Campaign]) -> Campaign:
     return make_campaign(starts_at=timezone.now() - timedelta(days=2))
 
 
