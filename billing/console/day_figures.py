@@ -63,6 +63,7 @@ def _figures(
         asked_micros=asked,
         budget_micros=day.budget_micros if day else asked,
         spent_micros=day.spent_micros if day else 0,
+        held_micros=day.held_micros if day else 0,
         out_micros=day.held_micros + day.leased_micros if day else 0,
         floor_micros=day.floor_micros if day else 0,
         due_part=spent_part(mode, curve.part(now_ms)),

@@ -29,6 +29,8 @@ class TodayFigures:
     spent_micros: int
     out_micros: int
     """Moved to bankers or held, and not yet settled."""
+    held_micros: int = 0
+    """Of that: answered, and waiting for the exchange's bill."""
     floor_micros: int
     """Below this the budget in force cannot fall at once: what is spent, out, quarantined or written off."""
     due_part: float

@@ -11,6 +11,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from billing.attention import frozen_campaigns, lost_incarnations, platform_losses
+from billing.console.day_figures import calendar
 from billing.selectors import open_alarms, treasuries
 from campaigns.console.access import staff_page
 from campaigns.console.switches import is_platform_killed
@@ -43,6 +45,9 @@ def _context() -> dict[str, Any]:
         "published_version": version,
         "treasuries": beats,
         "alarms": open_alarms()[:ALARMS_MAX],
+        "lost": lost_incarnations(),
+        "frozen": frozen_campaigns(),
+        "losses": [{"loss": loss, "day": calendar().label(loss.day)} for loss in platform_losses()],
         "switches": {"killed": is_platform_killed()},
         "health_ttl_s": wire.HEALTH_TTL_S,
         "recent_s": pod_health.RECENT_S,

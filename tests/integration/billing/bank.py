@@ -146,19 +146,16 @@ def notice(
         request_id=request_id,
         exchange="demo",
         kind=kind,
+        debit_id=held.debit_id,
         imp=first.imp,
+        advertiser=first.advertiser,
         campaign=first.campaign,
-        region="eu",
-        pod="pod",
+        day=first.day,
     )
-    return NoticeEntry(
-        hash64(request_id), EXCHANGE, 0, held.debit_id, encode_event(event), claim
-    )
+    return NoticeEntry(hash64(request_id), EXCHANGE, 0, held.debit_id, encode_event(event), claim)
 
 
-def change(
-    kind: str, lease: Lease, spent: int = 0, *, signed: Lease | None = None
-) -> LeaseEntry:
+def change(kind: str, lease: Lease, spent: int = 0, *, signed: Lease | None = None) -> LeaseEntry:
     return LeaseEntry(
         0,
         [

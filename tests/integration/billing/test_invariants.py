@@ -13,14 +13,18 @@ from tests.integration.billing.bank import Bank, change, debit
 
 SABOTAGE = {
     "E2 allocated = unleased of its regions": "UPDATE escrow_region_allocation SET unleased_micros = 1 + unleased_micros",
-    "E3 leased and settled = its leases": "DELETE FROM escrow_lease",
+    "E3 leased, settled, held = its leases": "DELETE FROM escrow_lease",
+    "held and late = its holds": "DELETE FROM escrow_hold",
+    "quarantined = leases and holds in quarantine": "UPDATE escrow_campaign_day SET quarantined_micros = 1, budget_micros = budget_micros + 1",
+    "a hold is captured once, within its amount": "UPDATE escrow_hold SET captured_micros = amount_micros + 1",
+    "forgiven = excess that is spent": "UPDATE escrow_campaign_day SET excess_micros = 5",
     "E4 no lease of an ended stream is open": "UPDATE escrow_incarnation SET state = 'closed'",
     "scopes = sum of their days": "UPDATE escrow_scope SET committed_micros = committed_micros + 1",
     "balance's limit = deposits + credit": "UPDATE escrow_scope SET limit_micros = 7 WHERE kind = 'balance'",
     "E7 transactions sum to zero": "UPDATE ledger_posting SET amount_micros = amount_micros + 1 WHERE line = 0",
     "E7 every transaction has its postings": "DELETE FROM ledger_posting",
     "E7 transactions are numbered without gaps": "UPDATE ledger_advertiser_sequence SET last_no = last_no + 1",
-    "ledger = settled": "UPDATE ledger_transaction SET amount_micros = amount_micros - 1 WHERE kind = 'spend'",
+    "ledger = settled, less what is forgiven": "UPDATE ledger_transaction SET amount_micros = amount_micros - 1 WHERE kind = 'spend'",
     "E8 cursor = stored chunks, without gaps": "UPDATE escrow_incarnation SET settled_seq = settled_seq + 1",
 }
 BY_CONSTRAINT = {"E2 budget = sum of its terms", "E3 debits <= the lease's amount"}
@@ -28,9 +32,10 @@ BY_CONSTRAINT = {"E2 budget = sum of its terms", "E3 debits <= the lease's amoun
 
 @pytest.fixture
 def some_money(bank: Bank, campaign: Campaign) -> None:
-    """One lease spent from and open, one sealed."""
+    """One lease spent from, held from and open, one sealed."""
     lease, sealed = bank.lease(campaign.pk), bank.lease(campaign.pk)
-    bank.settle(debit(lease, 30), change("sealed", sealed))
+    held = debit(lease, 5, hold_ms=60_000)
+    bank.settle(debit(lease, 30), held, change("sealed", sealed))
     assert find_violations() == []
 
 

@@ -126,10 +126,30 @@ def test_the_database_refuses_a_posting_in_another_currency_than_its_account(
 
 
 @pytest.mark.parametrize("table", ["ledger_transaction", "ledger_posting"])
-@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET advertiser_id = 1"])
-def test_ledger_rows_are_never_changed(advertiser: Advertiser, table: str, statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM {}", "UPDATE {} SET advertiser_id = 1", "TRUNCATE {}", "TRUNCATE {} CASCADE"],
+)
+def test_ledger_rows_are_never_changed_not_even_by_a_superuser(
+    advertiser: Advertiser, table: str, statement: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (True,)
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement.format(table))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_posting_written_by_hand_beside_a_balanced_transaction_is_refused(
+    advertiser: Advertiser,
+) -> None:
+    refusal = pytest.raises(IntegrityError, match="does not sum to zero")
+    with refusal, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_posting (advertiser_id, transaction_no, line, account_id, currency, amount_micros) "
+            "SELECT advertiser_id, transaction_no, 9, account_id, currency, 1 FROM ledger_posting WHERE line = 0"
+        )
 
 
 def test_ledger_entries_are_filtered_and_newest_first(advertiser: Advertiser) -> None:
