@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from billing.escrow.grants import Office
+from billing.escrow.grants import Office, grant_leases
 from billing.escrow.models import BudgetScope, CampaignDay, Incarnation, LeaseRow
 from billing.ledger.deposits import deposit
 from campaigns.models import Advertiser, Campaign
 from rtbplatform.kernel.wire import Grant
-from tests.integration.billing.bank import Bank
+from tests.integration.billing.bank import STORE, Bank
 from tests.integration.billing.conftest import CALENDAR, NOW_MS, TIMES
 
 pytestmark = pytest.mark.usefixtures("sound")
@@ -26,6 +26,17 @@ def test_a_lease_is_signed_and_carries_what_the_banker_needs(
     assert (lease.amount_micros, lease.no, lease.request_no) == (200, 1, 1)
     assert (lease.spend_for_ms, lease.starts_in_ms) == (25_000, 0)
     assert lease.ends_in_ms == 12 * 3_600_000
+
+
+def test_a_lease_holds_twice_what_pacing_needs_in_a_term(
+    bank: Bank, campaign: Campaign, office: Office
+) -> None:
+    today = CALENDAR.day_of("UTC", NOW_MS)
+    needs = {(campaign.pk, today): 30, (campaign.pk, today + 1): 1}
+    request = bank.request(campaign.pk)
+    ((_, answer),) = grant_leases(STORE, office, [request], {}, 1.0, NOW_MS, needs)
+    assert isinstance(answer, Grant)
+    assert answer.lease.amount_micros == 60
 
 
 def test_a_lease_takes_its_money_out_of_the_day_and_its_scopes(
