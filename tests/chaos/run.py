@@ -152,6 +152,7 @@ def _judge(
         Line("not done", f"{sum(bool(one.failed) for one in faults.done)} faults"),
         Line("relay", f"{faults.doubled} letters doubled, {faults.shuffled} shuffled"),
         Line("load", show(seen)),
+        verdict.sold_again(seen, max((one.to_ms for one in faults.done), default=0)),
         verdict.excess(seen, report, clerk),
         *verdict.comparison_lines(compared, seen, report),
         verdict.books(compared, report, on_notice),

@@ -225,6 +225,12 @@ def _first(sales: list[Sale]) -> str:
     return "" if not sales else f"(first {sales[0]})"
 
 
+def sold_again(seen: Seen, over_ms: int) -> Line:
+    """The platform sells again when the faults are over: a run in which nothing was sold shows nothing."""
+    count = sum(sale.sent_ms >= over_ms for sale in seen.sales)
+    return Line("sold again", f"{count} imps after the faults, of {len(seen.sales)}", count > 0)
+
+
 def platform_loss(seen: Seen, report: Report, on_notice: set[int]) -> Line:
     """0 at the auction; otherwise no more than notices sent late explain."""
     late = seen.late_by_day()
