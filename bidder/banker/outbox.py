@@ -186,14 +186,16 @@ class Outbox:
     def open_leases(self) -> list[LeaseRow]:
         """Leases accepted and not sealed, with what was durably spent on them. Raises OutboxError for a damaged row:
         SQLite has checksums for its WAL only, and a seal with a wrong sum would give money back."""
-        rows = self._connection.execute(
-            "SELECT lease, spent, state, crc FROM lease WHERE state='open'"
-        )
         found: list[LeaseRow] = []
-        for lease, spent, state, crc in rows:
-            if crc != _crc(lease, spent, state):
-                raise OutboxError("a lease's row is damaged")
-            found.append(LeaseRow(msgspec.msgpack.decode(lease, type=Lease), spent, state))
+        try:
+            for lease, spent, state, crc in self._connection.execute(
+                "SELECT lease, spent, state, crc FROM lease WHERE state='open'"
+            ):
+                if crc != _crc(lease, spent, state):
+                    raise OutboxError("a lease's row is damaged")
+                found.append(LeaseRow(msgspec.msgpack.decode(lease, type=Lease), spent, state))
+        except (msgspec.MsgspecError, apsw.SQLError) as error:
+            raise OutboxError(f"its leases are of another version: {error}") from error
         return found
 
     def settled_seq(self) -> int:

@@ -8,7 +8,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bidder.banker.outbox import Outbox
+from bidder.banker.outcomes import undecided_after
+from rtbplatform.kernel.stream import chunk_entries
+
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the file says after one of its transactions."""
+
+    last_seq: int
+    hash: bytes
+    settled_seq: int
+    fenced: bool
+    open_leases: dict[bytes, int]
+    undecided: frozenset[int]
+
+    @classmethod
+    def of(cls, outbox: Outbox, incarnation: bytes) -> Moment:
+        head = outbox.head()
+        chunks = outbox.chunks_after(0, incarnation, 10_000)
+        entries = [e for chunk in chunks for e in chunk_entries(chunk.payload)]
+        first = chunks[0].first_seq if chunks else 1
+        return cls(
+            *(head.last_seq, head.hash, outbox.settled_seq(), outbox.is_fenced()),
+            {row.lease.id: row.spent_micros for row in outbox.open_leases()},
+            frozenset(one.seq for one in undecided_after(first, entries)),
+        )
 
 
 @dataclass

@@ -12,7 +12,6 @@ What detects which damage:
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -26,26 +25,13 @@ from bidder.banker.book import LeaseBook
 from bidder.banker.demand import Demand
 from bidder.banker.group import Group, commit
 from bidder.banker.outbox import DAMAGE, PAGE_BYTES, OutboxError
-from bidder.banker.outcomes import undecided_after
 from bidder.banker.shelf import Shelf, Shelved
 from rtbplatform.kernel import ipc, stream
 from rtbplatform.kernel.protocol import Lease, ProtocolTimes
-from tests.properties.banker.crashed import Files, wal_end
+from tests.properties.banker.crashed import Files, Moment, wal_end
 
 KEY, ME, MACHINE = b"k" * 32, b"i" * 16, "the machine of this test"
 NOW_MS = 1_000
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the file says after one of its transactions."""
-
-    last_seq: int
-    hash: bytes
-    settled_seq: int
-    fenced: bool
-    open_leases: dict[bytes, int]
-    undecided: frozenset[int]
 
 
 class Silent:
@@ -89,16 +75,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return self.shelved
 
     def moment(self) -> Moment:
-        outbox = self.live.outbox
-        head = outbox.head()
-        chunks = outbox.chunks_after(0, ME, 10_000)
-        entries = [e for chunk in chunks for e in stream.chunk_entries(chunk.payload)]
-        first = chunks[0].first_seq if chunks else 1
-        return Moment(
-            *(head.last_seq, head.hash, outbox.settled_seq(), outbox.is_fenced()),
-            {row.lease.id: row.spent_micros for row in outbox.open_leases()},
-            frozenset(one.seq for one in undecided_after(first, entries)),
-        )
+        return Moment.of(self.live.outbox, ME)
 
     def wrote(self) -> None:
         """A transaction is durable: where the WAL ends now."""

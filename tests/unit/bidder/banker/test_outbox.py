@@ -142,3 +142,33 @@ def test_reading_the_identity_changes_nothing(tmp_path: Path, shelf: Shelf) -> N
     before = path.read_bytes()
     assert read_identity(path).machine == "this machine"
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage", ["spent = 4", "lease = x'00'", "crc = 0", "lease = zeroblob(length(lease))"]
+)
+def test_a_damaged_lease_row_is_never_sealed(outbox: Outbox, damage: str) -> None:
+    fill(outbox)
+    outbox._connection.execute(f"UPDATE lease SET {damage}")
+    with pytest.raises(OutboxError, match="damaged"):
+        recovery.fence(outbox, ME, 9)
+    assert not outbox.is_fenced()
+
+
+def test_an_outbox_of_another_version_is_not_guessed_at(outbox: Outbox) -> None:
+    fill(outbox)
+    outbox._connection.execute("ALTER TABLE lease DROP COLUMN crc")
+    with pytest.raises(OutboxError, match="another version"):
+        recovery.fence(outbox, ME, 9)
+
+
+def test_what_lies_on_the_disk_is_told_with_what_are_only_copies(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    shelf.create(ME, "region", "pod", 1).release()
+    other = "0" * 8 + "-0000-4000-8000-" + "0" * 12
+    for name in (f"{other}.sqlite", f"{other}.sqlite.again", "backup.sqlite"):
+        (tmp_path / "quarantine" / name).touch()
+    (tmp_path / "quarantine" / next(tmp_path.glob("*.sqlite")).name).touch()
+    assert shelf.found() == [ME]
+    assert [one.hex()[-12:] for one in shelf.copies()] == ["0" * 12]
