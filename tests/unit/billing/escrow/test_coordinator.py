@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from billing.escrow import coordinator
-from billing.escrow.values import Book, Day, EscrowError, Scope
+from billing.escrow.values import Book, Day, EscrowError, Hold, LeaseState, Scope
+from rtbplatform.kernel.stream import DebitLine
 
 
 def day(asked: int = 100, **terms: int) -> Day:
@@ -153,3 +154,100 @@ def test_a_day_closes_when_it_is_over_and_nothing_is_out(
     *, terms: dict[str, int], now_ms: int, closes: bool
 ) -> None:
     assert coordinator.may_close(day(**terms), now_ms) is closes
+
+
+def test_an_adopted_lease_takes_what_is_available() -> None:
+    after = coordinator.adopt(book(balance=1000), 30, 7)
+    assert (after.day.available, after.day.leased, after.day.excess) == (70, 30, 0)
+    assert (after.balance.committed, after.total.committed) == (30, 30)
+    assert after.day.lease_no_high == 7
+
+
+def test_an_adopted_lease_beyond_the_budget_raises_it_as_excess() -> None:
+    after = coordinator.adopt(book(day(leased=80), balance=80), 50, 1).day
+    assert (after.asked, after.budget, after.available) == (100, 130, 0)
+    assert (after.leased, after.excess) == (130, 30)
+
+
+def test_adopting_commits_to_scopes_beyond_their_limit() -> None:
+    after = coordinator.adopt(book(balance=10), 30, 1)
+    assert after.balance.room == -20
+    assert after.must_return
+
+
+def test_excess_sinks_first_when_money_comes_back() -> None:
+    adopted = coordinator.adopt(book(day(leased=80)), 50, 1)
+    back = coordinator.move(adopted.day, "leased", "allocated", 20)
+    after = coordinator.release(Book(back, adopted.balance, adopted.total), 20).day
+    assert (after.budget, after.excess, after.available) == (110, 10, 0)
+
+
+def test_a_raised_budget_covers_excess() -> None:
+    adopted = coordinator.adopt(book(day(leased=80)), 50, 1).day
+    assert coordinator.change_budget(adopted, 120, 2).excess == 10
+    covered = coordinator.change_budget(adopted, 200, 2)
+    assert (covered.excess, covered.budget, covered.available) == (0, 200, 70)
+
+
+def test_excess_is_forgiven_when_it_cannot_come_back() -> None:
+    adopted = coordinator.adopt(book(day(leased=80)), 50, 1).day
+    assert coordinator.forgiven(adopted) == 0
+    spent = coordinator.move(adopted, "leased", "settled", 120)
+    assert coordinator.forgiven(spent) == 20
+    assert coordinator.forgiven(coordinator.move(spent, "leased", "settled", 10)) == 30
+
+
+def test_what_was_never_delivered_is_not_forgiven() -> None:
+    adopted = coordinator.adopt(book(day(leased=80)), 50, 1).day
+    lost = coordinator.move(adopted, "leased", "quarantined", 130)
+    assert coordinator.forgiven(coordinator.move(lost, "quarantined", "written_off", 130)) == 0
+
+
+def test_moving_more_than_there_is_is_refused() -> None:
+    with pytest.raises(EscrowError):
+        coordinator.move(day(leased=10), "leased", "settled", 11)
+    with pytest.raises(EscrowError):
+        coordinator.move(day(leased=10), "leased", "settled", -1)
+
+
+def test_money_that_comes_back_opens_a_closed_day_again() -> None:
+    closed = replace(day(quarantined=10), is_closed=True)
+    assert not coordinator.move(closed, "quarantined", "leased", 10).is_closed
+    assert coordinator.move(closed, "quarantined", "written_off", 10).is_closed
+
+
+def hold(*parts: int) -> Hold:
+    lines = [DebitLine(0, 1, 2, 3, bytes([n]) * 16, part) for n, part in enumerate(parts)]
+    return Hold(b"d" * 16, 0, (1, 2, 3), 5, b"i" * 16, 1, lines)
+
+
+def leases_of(one: Hold) -> dict[bytes, LeaseState]:
+    regions = ("eu", "us")
+    return {
+        line.lease: LeaseState(
+            line.lease, one.key, regions[n], line.amount_micros, line.amount_micros
+        )
+        for n, line in enumerate(one.lines)
+    }
+
+
+def test_a_released_hold_goes_back_to_the_regions_that_paid() -> None:
+    one = hold(30, 20)
+    leases = leases_of(one)
+    after, back = coordinator.release_hold(day(held=50), one, leases)
+    assert (after.held, after.allocated) == (0, 50)
+    assert back == {"eu": 30, "us": 20}
+    assert [lease.released for lease in leases.values()] == [30, 20]
+
+
+def test_what_was_not_captured_goes_back_from_the_last_line() -> None:
+    one = hold(30, 20)
+    after, back = coordinator.release_hold(day(held=50), one, leases_of(one), 25)
+    assert (after.held, after.allocated) == (25, 25)
+    assert back == {"us": 20, "eu": 5}
+
+
+def test_more_than_was_held_is_not_released() -> None:
+    one = hold(30)
+    with pytest.raises(EscrowError):
+        coordinator.release_hold(day(held=50), one, leases_of(one), 31)
