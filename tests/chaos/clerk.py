@@ -86,15 +86,29 @@ class Clerk:
         Those that the platform did not take in the end.
         """
         with self._lock:
-            return [one for one in self.wanted if not self._assert(one)]
+            for _ in range(TRIES):
+                known = self._all()
+                wrong = [
+                    one
+                    for one in self.wanted
+                    if one not in known or not self._bring(one, known[one])
+                ]
+                if not wrong:
+                    break
+                self._pause.wait(AGAIN_S)
+            return wrong
 
-    def _assert(self, campaign: int) -> bool:
-        for _ in range(TRIES):
-            status, known = self._call("GET", f"campaigns/{campaign}/")
-            if status == 200 and self._bring(campaign, known):
-                return True
-            self._pause.wait(AGAIN_S)
-        return False
+    def _all(self) -> dict[int, dict[str, Any]]:
+        """Her campaigns by id, as the API lists them; what it does not tell is missing."""
+        known: dict[int, dict[str, Any]] = {}
+        path = "campaigns/"
+        while path:
+            status, page = self._call("GET", path)
+            if status != 200:
+                break
+            known |= {one["id"]: one for one in page["results"]}
+            path = (page["next"] or "").partition("/api/v1/")[2]
+        return known
 
     def _bring(self, campaign: int, known: dict[str, Any]) -> bool:
         """One step towards what is wanted; whether it is there."""
