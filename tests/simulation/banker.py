@@ -6,7 +6,7 @@ what they decide is the same code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from redis.exceptions import RedisError
 
@@ -21,18 +21,29 @@ from bidder.banker.outbox import OutboxError
 from bidder.banker.shipping import Shipping
 from rtbplatform.kernel import ipc, wire
 from tests.simulation.disks import DiskError, File
-from tests.simulation.world import Actor
+from tests.simulation.world import Actor, Crash
 
 if TYPE_CHECKING:
     from tests.simulation.machine import Machine
 
 COMMIT_WAIT_MS = 2
 LAZY_WAIT_MS = 10
-PULSE_MS = (1_500, 4_000)
+PULSE_MS = (4_000, 9_000)
 """Production looks every 100 ms; money does not depend on it."""
 RELAY_MS = 8
 WINDOW_BYTES = 64 * 1024
+AT_ONCE = 16
 RETENTION_MS = 72 * 3_600_000
+
+
+HEARD: dict[type, str] = {
+    wire.Grant: "accept",
+    wire.Recall: "recall",
+    wire.Inquire: "inquire",
+    wire.Mark: "mark",
+    wire.Cursor: "cursor",
+}
+"""Protocol steps by the mail that makes them."""
 
 
 class Stream:
@@ -90,11 +101,14 @@ class Banker(Actor):
         worker.hear(ipc.Welcome(self.incarnation, self.machine.name, self.machine.region))
         worker.hear(ipc.Mirror(full=True, fundable=self.book.fundable_now(self.clock.boot_ms())))
 
-    def hear(self, connection: int, message: Any) -> None:
-        """A worker's message."""
+    def hear(self, connection: int, messages: list[Any]) -> None:
+        """What a worker has written."""
         worker = self.workers.get(connection)
-        if worker is None or self.is_stopping:
-            return
+        if worker is not None and not self.is_stopping:
+            for message in messages:
+                self._hear(connection, worker, message)
+
+    def _hear(self, connection: int, worker: Any, message: Any) -> None:
         boot_ms = self.clock.boot_ms()
         if isinstance(message, ipc.Submit):
             refused = self.group.submit(connection, message, boot_ms)
@@ -170,7 +184,6 @@ class Banker(Actor):
             )
         except DiskError as error:
             self._fatal(error)
-            return
         if batch is not None:
             self._ran("commit")
             for row in batch.leases:
@@ -178,7 +191,7 @@ class Banker(Actor):
                     self._ran("seal" if row.state == "sealed" else "tombstone")
         self._post_requests()
         self._tell_changes()
-        self._relay_soon()
+        self._relay()
 
     def _tell_changes(self) -> None:
         changed = self.book.take_changed()
@@ -197,7 +210,7 @@ class Banker(Actor):
         if self.shipping.settled_seq != self.file.settled:
             self.file.write_cursor(self.shipping.settled_seq, None)
         self._flush()
-        self._relay_soon()
+        self._relay()
         self.after(self.world.random.randrange(*PULSE_MS), self._pulse)
 
     # mail
@@ -214,11 +227,14 @@ class Banker(Actor):
     def _relay_soon(self) -> None:
         if not self._relays:
             self._relays = True
-            self.after(RELAY_MS, self._relay)
+            self.after(RELAY_MS, self._relay_due)
+
+    def _relay_due(self) -> None:
+        self._relays = False
+        self._relay()
 
     def _relay(self) -> None:
         """One pipeline of registrations, chunks and letters."""
-        self._relays = False
         boot_ms = self.clock.boot_ms()
         mail: list[Any] = []
         sending: list[Stream] = []
@@ -262,17 +278,17 @@ class Banker(Actor):
         ]
 
     def _chunks(self, stream: Stream, boot_ms: int) -> list[wire.Ship]:
-        shipping, mail = stream.shipping, []
-        while shipping.may_send() and len(mail) < 32:
-            chunks = stream.file.chunks_after(shipping.sent_seq, stream.file.incarnation, 32)
-            if not chunks:
+        shipping = stream.shipping
+        mail: list[wire.Ship] = []
+        if not shipping.may_send():
+            return mail
+        for chunk in stream.file.chunks_after(shipping.sent_seq, stream.file.incarnation, AT_ONCE):
+            if not shipping.may_send():
                 break
-            for chunk in chunks:
-                if not shipping.may_send():
-                    break
-                shipping.sent(chunk.last_seq, len(chunk.payload) + 150, boot_ms)
-                mail.append(wire.Ship(chunk))
-                self._ran("ship")
+            shipping.sent(chunk.last_seq, len(chunk.payload) + 150, boot_ms)
+            mail.append(wire.Ship(chunk))
+            self._ran("ship")
+        shipping.has_more = len(mail) == AT_ONCE
         return mail
 
     def _read(self, incarnation: bytes) -> None:
@@ -289,16 +305,17 @@ class Banker(Actor):
         if self.mail.is_fenced and not self.is_stopping:
             self._stop()
             return
-        if messages:
-            self._relay_soon()
+        if not self.group.is_empty:
             self._commit_soon(COMMIT_WAIT_MS)
-            if self.dead.is_roused:
-                self._look_once()
+        elif any(one.shipping.registers or one.shipping.has_more for one in self.streams.values()):
+            self._relay_soon()
+        if self.dead.is_roused:
+            self._look_once()
 
     def _receive(self, message: Any) -> None:
-        kind = type(message).__name__.lower()
-        self._ran({"grant": "accept", "refuse": "refused"}.get(kind, kind))
-        self.world.note(self.name, kind, message)
+        self._ran(HEARD.get(type(message), ""))
+        if self.world.tracing:
+            self.world.note(self.name, type(message).__name__.lower(), message)
         self.mail.receive(message, self.clock.boot_ms(), self.clock.wall_ms())
 
     def _receive_dead(self, incarnation: bytes, message: Any) -> None:
@@ -313,7 +330,7 @@ class Banker(Actor):
     # dead streams
     def _look(self) -> None:
         self._look_once()
-        self.after(6_000, self._look)
+        self.after(40_000, self._look)
 
     def _look_once(self) -> None:
         disk = self.machine.disk
@@ -339,7 +356,6 @@ class Banker(Actor):
             return
         except DiskError as error:
             self._fatal(error)
-            return
         self._ran("recover")
         self._ran("fence")
         dead = self.dead.shipped_from(
@@ -367,16 +383,15 @@ class Banker(Actor):
         self._flush()
         self.is_stopping = True
 
-    def _stop(self) -> None:
+    def _stop(self) -> NoReturn:
         """The treasury has ended this incarnation: production exits, and is started again."""
         self.end()
-        if self.is_alive:
-            self.die()
+        raise Crash(self)
 
-    def _fatal(self, error: Exception) -> None:
+    def _fatal(self, error: Exception) -> NoReturn:
         """Ends the process without another write."""
         self.world.note(self.name, f"cannot go on: {error}")
-        self.die()
+        raise Crash(self)
 
     def die(self) -> None:
         super().die()
@@ -387,4 +402,5 @@ class Banker(Actor):
         return Shipping(settled_seq, WINDOW_BYTES, self.times.relay_retry_ms)
 
     def _ran(self, step: str) -> None:
-        self.world.coverage.ran(step, self.region, self.world.now)
+        if step:
+            self.world.coverage.ran(step, self.region, self.world.now)

@@ -25,6 +25,8 @@ def at_rest(simulation: Simulation) -> None:
     _charged_within_budget(simulation)
     _debits_once(simulation)
     _bills_captured(simulation)
+    _seen_is_delivered(simulation)
+    _asked_is_in_force(simulation)
     _chains(simulation)
 
 
@@ -108,19 +110,43 @@ def _charged_within_budget(simulation: Simulation) -> None:
             raise Violation("E1", f"{amount} charged in {place}, in force {in_force}", (place,))
 
 
+def _seen_is_delivered(simulation: Simulation) -> None:
+    """E6, R7: whatever the observer counted is settled, or the platform's loss, unless it waits in quarantine."""
+    db, truth = simulation.db, simulation.truth
+    contradicted = {truth.debits[debit_id].lines[0].campaign for debit_id, _ in truth.contradicted}
+    for key, day in db.days.items():
+        seen = truth.seen.get(key, 0)
+        if seen > day.settled + day.late + day.quarantined and key[1] not in contradicted:
+            raise Violation("E6", f"{seen} seen: {day}", (key,))
+
+
+def _asked_is_in_force(simulation: Simulation) -> None:
+    """E9: the last edit of every campaign is in force."""
+    db = simulation.db
+    for day in db.days.values():
+        campaign = db.campaigns[day.campaign]
+        is_now = day.starts_ms <= simulation.world.now < day.ends_ms
+        if is_now and (day.version, day.asked) != (campaign.version, campaign.daily):
+            raise Violation("E9", f"{campaign} is not in force: {day}", (day.key,))
+
+
 def _debits_once(simulation: Simulation) -> None:
     """E6: what was seen is settled, once; the rest is void, unknown, or was lost on its way out."""
     db, truth = simulation.db, simulation.truth
-    spent: dict[bytes, int] = defaultdict(int)
+    void_holds: dict[bytes, int] = defaultdict(int)
     for debit in truth.debits.values():
         _debit_is_settled(simulation, debit)
+        if debit.hold_ms and debit.outcome == "void":
+            for line in debit.lines:
+                void_holds[line.lease] += line.amount_micros
     for lease_id, amount in truth.spent.items():
         lease: LeaseState | None = db.leases.get(lease_id)
         if lease is None:
             raise Violation("E6", "a lease with debits is not known", (lease_id,))
-        spent[lease_id] = amount
-        closed = db.incarnations[lease.incarnation].state == "closed"
-        if closed and lease.settled != amount:
+        # A hold that is void after its lease was sealed is released, not taken off.
+        void = lease.settled - amount
+        is_right = 0 <= void <= min(void_holds[lease_id], lease.released)
+        if db.incarnations[lease.incarnation].state == "closed" and not is_right:
             raise Violation("E6", f"{amount} spent, settled is {lease}", (lease_id,))
 
 
@@ -152,7 +178,7 @@ def _bills_captured(simulation: Simulation) -> None:
             raise Violation("E6", "a billed debit has no hold", (debit_id,))
         if hold.state == "quarantined" or hold.blocked_by:
             continue
-        if hold.captured != amount:
+        if hold.captured != amount and (debit_id, imp) not in truth.contradicted:
             raise Violation("E6", f"{amount} billed in time, {hold}", (debit_id,))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-WINDOW_MS = 60_000
+WINDOW_MS = 30_000
 STEPS = (
     *("register", "request", "grant", "repeat", "refuse", "accept", "tombstone", "seal"),
     *("debit", "commit", "acknowledge", "answer", "outcome", "notice", "mark"),
@@ -34,6 +34,8 @@ class Coverage:
 
     def ran(self, step: str, region: str | None, now_ms: int, times: int = 1) -> None:
         """A protocol step ran."""
+        if not step:
+            return
         self.steps[step] += times
         if not self._active:
             return

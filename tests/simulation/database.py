@@ -85,6 +85,8 @@ class Database:
         self.marks: Rows = {}
         """The newest, under None."""
         self.holds: Rows = {}
+        self.imps: Rows = {}
+        """Which imps of a debit have holds: tuples by debit id."""
         self.held: Rows = {}
         """Keys of the holds that wait."""
         self.orphans: Rows = {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.machine import Machine
     from tests.simulation.truth import Truth
 
-HORIZON_MS = 15_000
+HORIZON_MS = 8_000
 TRIES_MAX = 12
 
 
@@ -45,8 +45,9 @@ class Exchange(Actor):
 
     def ask(self, machine: Machine, wants: list[ipc.Want]) -> None:
         """A request; its auction would be won by these."""
-        if self.asks and machine.worker.is_alive:
-            machine.worker.after(0, machine.worker.request, self, wants, self.hold_ms)
+        worker = machine.worker
+        if self.asks and worker.is_alive and not worker.is_paused:
+            worker.request(self, wants, self.hold_ms)
 
     def hears(self, machine: Machine, committed: ipc.Committed, hold_ms: int) -> bool:
         """An answer is written: whether the worker's socket took all of it."""
@@ -81,11 +82,15 @@ class Exchange(Actor):
             notice = Notice(
                 *(kind, token, str(bill), committed.debit_id, imp, min(amount, bill))
             )
-            delay_ms = random.randrange(50, HORIZON_MS - 3_000)
+            delay_ms = random.randrange(50, HORIZON_MS - 1_500)
             if self.notices_late > 0:
                 self.notices_late -= 1
-                delay_ms = HORIZON_MS + random.randrange(1_000, 40_000)
+                delay_ms = HORIZON_MS + random.randrange(1_000, 20_000)
             self.after(delay_ms, self._call, notice)
+            if random.random() < 0.08:
+                other = "loss" if kind == "billing" else "billing"
+                against = Notice(other, token, str(bill), notice.debit_id, imp, notice.amount)
+                self.after(delay_ms + random.randrange(500, 6_000), self._call, against)
             if self.notices_doubled > 0 or random.random() < 0.05:
                 self.notices_doubled -= 1
                 again = Notice(*(kind, token, str(bill), notice.debit_id, imp, notice.amount))
@@ -99,8 +104,9 @@ class Exchange(Actor):
         """Any worker of ours may be behind the URL."""
         notice.tries += 1
         machine = self.world.random.choice(self.machines)
-        if machine.worker.is_alive:
-            machine.worker.after(1, machine.worker.notice, self, notice)
+        worker = machine.worker
+        if worker.is_alive and not worker.is_paused:
+            worker.notice(self, notice)
         else:
             self.refused(notice)
 

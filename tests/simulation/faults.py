@@ -189,7 +189,7 @@ def _postgres_down(simulation: Simulation, fault: str) -> None:
 def cut_from_postgres(simulation: Simulation) -> None:
     """A region; in one direction, in both, or with the answer of the next commit lost."""
     random = simulation.world.random
-    for_ms = random.randrange(2_000, 60_000)
+    for_ms = random.randrange(2_000, 40_000)
     treasury = _treasury(simulation, "cut_from_postgres", for_ms)
     treasury.cut = random.choice(("to", "both", "lost answer"))
     simulation.world.stage.after(for_ms, _heal_treasury, treasury)
@@ -202,7 +202,7 @@ def _heal_treasury(treasury: Treasury) -> None:
 def cut_from_redis(simulation: Simulation) -> None:
     """One side of a region's mail, in one direction or both."""
     random = simulation.world.random
-    for_ms = random.randrange(2_000, 60_000)
+    for_ms = random.randrange(2_000, 40_000)
     box = random.choice(simulation.boxes)
     _strikes(simulation, "cut_from_redis", box.region, for_ms)
     side = random.choice(("treasury", "bankers"))

@@ -6,8 +6,7 @@ strike; there is one thread, so that every lock is free.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Protocol
 
@@ -56,18 +55,26 @@ class MemoryEscrow:
         self._calendar = calendar
         self._put = db.tables.put
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        tables = self.db.tables
+    def transaction(self) -> MemoryEscrow:
+        """Itself: a with statement over it is a transaction."""
+        return self
+
+    def __enter__(self) -> None:
         self._wire.reach()
-        tables.begin()
+        self.db.tables.begin()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        tables = self.db.tables
+        if kind is not None:
+            tables.rollback()
+            return
         try:
-            yield
             self._wire.commits()
+            if tables.has_written:
+                self.db.on_commit(tables.written())
         except BaseException:
             tables.rollback()
             raise
-        self.db.on_commit(tables.written())
         tables.commit(self.db.now_ms() - self.db.offset_ms)
         self._wire.committed()
 
@@ -277,12 +284,16 @@ class MemoryEscrow:
         self._wire.reach()
         db = self.db
         recalled: dict[bytes, list[bytes]] = {}
+        returning: dict[Key, bool] = {}
         for one, incarnation in db.open_leases.items():
             lease: LeaseState = db.leases[one]
             if lease.region != region or not self._is_open(incarnation):
                 continue
-            book = self._book(lease.key)
-            if book is not None and book.day.ends_ms > now_ms and book.must_return:
+            if lease.key not in returning:
+                book = self._book(lease.key)
+                is_on = book is not None and book.day.ends_ms > now_ms
+                returning[lease.key] = is_on and book is not None and book.must_return
+            if returning[lease.key]:
                 recalled.setdefault(incarnation, []).append(one)
         return recalled
 
@@ -389,10 +400,12 @@ class MemoryEscrow:
         return sorted(due, key=lambda one: (one.mark or 0, one.key, one.debit_id, one.imp))[:limit]
 
     def holds(self, debit_ids: Collection[bytes]) -> dict[tuple[bytes, int], Hold]:
-        wanted = set(debit_ids)
-        if not wanted:
-            return {}
-        return {key: copy(one) for key, one in self.db.holds.items() if key[0] in wanted}
+        imps, holds = self.db.imps, self.db.holds
+        return {
+            (debit_id, imp): copy(holds[debit_id, imp])
+            for debit_id in set(debit_ids)
+            for imp in imps.get(debit_id, ())
+        }
 
     def quarantines(self) -> list[Incarnation]:
         found = [
@@ -416,6 +429,9 @@ class MemoryEscrow:
                 raise IntegrityError("hold_not_negative")
             if not after.due_ms:
                 after.due_ms = self.db.now_ms() + after.horizon_ms
+            if key not in self.db.holds:
+                imps = self.db.imps.get(hold.debit_id, ())
+                self._put(self.db.imps, hold.debit_id, (*imps, hold.imp))
             self._put(self.db.holds, key, after)
             if after.state == "held":
                 self._put(self.db.held, key, True)  # noqa: FBT003

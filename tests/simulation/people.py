@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.disks import File
     from tests.simulation.simulation import Simulation
 
-LOOK_MS = 9_000
+LOOK_MS = 7_000
 
 
 class Office:
@@ -53,12 +53,12 @@ class People(Actor):
 
     def start(self) -> None:
         self.after(LOOK_MS, self._look)
-        self.after(self.world.random.randrange(20_000, 60_000), self._changes_mind)
+        self.after(self.world.random.randrange(10_000, 40_000), self._changes_mind)
 
     # advertisers
     def _changes_mind(self) -> None:
         self.edit()
-        self.after(self.world.random.randrange(30_000, 90_000), self._changes_mind)
+        self.after(self.world.random.randrange(20_000, 60_000), self._changes_mind)
 
     def edit(self, kind: str = "") -> None:
         """A budget edit, through the API: it needs the database."""
@@ -114,7 +114,7 @@ class People(Actor):
             self.act()
         except OperationalError:
             self.world.note("people", "Postgres is away")
-        self.after(2_000, self.looks_often)
+        self.after(4_000, self.looks_often)
 
     def act(self) -> None:
         """Answers what is open."""
@@ -126,8 +126,11 @@ class People(Actor):
             elif kind in {"outbox_copy", "outbox_elsewhere"}:
                 self._lost(uuid_bytes(subject))
         for one in self.store.quarantines():
+            banker = self.simulation.truth.bankers.get(one.id)
+            if banker is not None and banker.is_alive:
+                continue  # its process has not heard yet: a person makes sure that it is dead
             age = self._seen.setdefault(one.id, self.world.now)
-            if self.world.now - age > 12_000:
+            if self.world.now - age > 8_000:
                 self._reconcile(one.id)
 
     def _confirm_budget(self, campaign: int, version: int) -> None:

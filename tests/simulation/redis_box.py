@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from tests.simulation.world import Actor, World
 
-LATENCY_MS = (1, 12)
+LATENCY_MS = (1, 40)
 
 
 class RedisBox:

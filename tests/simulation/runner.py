@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import traceback
 from collections.abc import Iterable, Sequence
@@ -66,28 +67,29 @@ def plan_of(seed: int, kinds: Sequence[str] = ()) -> Plan:
 
 def run_seed(seed: int, plan: Plan, *, tracing: bool = False) -> tuple[Simulation, Violation | None]:
     """One world, to its end or to the first broken invariant."""
-    with bugs.system():
-        simulation = Simulation(seed, plan, tracing=tracing)
-        with deterministic(simulation.world):
-            try:
-                simulation.run()
-            except Violation as violation:
-                return simulation, violation
-            except Exception as error:  # noqa: BLE001 - whatever production code raises is a finding
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                text = f"{type(error).__name__} in {where.name}:{where.lineno}: {error}"
-                return simulation, Violation("exception", text)
+    simulation = Simulation(seed, plan, tracing=tracing)
+    with deterministic(simulation):
+        try:
+            simulation.run()
+        except Violation as violation:
+            return simulation, violation
+        except Exception as error:  # noqa: BLE001 - whatever production code raises is a finding
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__} in {where.name}:{where.lineno}: {error}"
+            return simulation, Violation("exception", text)
     return simulation, None
 
 
 def run_batch(seeds: Iterable[int], kinds: Sequence[str], bug: str = "") -> Result:
     """Seeds in this process."""
     quiet()
+    gc.disable()
     result = Result(0, 0, Coverage(), [])
     with bugs.planted(bug):
         for seed in seeds:
             plan = plan_of(seed, kinds)
             simulation, violation = run_seed(seed, plan)
+            gc.collect()
             result.seeds += 1
             result.steps += simulation.world.steps
             result.coverage.add(simulation.world.coverage)

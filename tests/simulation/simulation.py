@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from unittest.mock import patch
+
 from billing.escrow.store import SpendKey
 from billing.escrow.values import Scope
+from billing.settlement import streams
 from rtbplatform.kernel import ids, ipc
 from rtbplatform.kernel.calendar import BudgetCalendar
 from rtbplatform.kernel.keys import derive
 from rtbplatform.kernel.protocol import ProtocolTimes
+from rtbplatform.kernel.stream import Entry, chunk_entries
 from tests.simulation import checks, faults
 from tests.simulation.database import Campaign, Database
 from tests.simulation.disks import File
@@ -23,17 +27,19 @@ from tests.simulation.truth import Truth
 from tests.simulation.world import Violation, World
 
 REGIONS = ("r1", "r2", "r3")
-DAY_SECONDS = 100
+DAY_SECONDS = 50
 DAYS = 2
-TIMES = ProtocolTimes()
+TIMES = ProtocolTimes().divided(2)
 REST_MS = 2 * TIMES.lease_term_ms + 30_000
-ENDS_MS = 15_000
+ENDS_MS = 20_000
 """Of the rest, what bankers have to stop in."""
 STEPS_MAX = 20_000
 SETTINGS = Settings(
     TIMES, derive("s", "lease"), derive("s", "notice"), BudgetCalendar(DAY_SECONDS)
 )
-REMEMBER_MS = 20_000
+REMEMBER_MS = 10_000
+BURST_S = 40
+"""The exchange that pays on notice asks in the first quarter of this: its holds end together, on few marks."""
 
 
 class Simulation:
@@ -68,7 +74,7 @@ class Simulation:
         self.pays_on_notice = self.exchanges[1]
         for exchange in self.exchanges:
             exchange.machines = self.machines
-        self.ends_ms = world.now + (DAYS * DAY_SECONDS + 20) * 1000
+        self.ends_ms = world.now + (DAYS * DAY_SECONDS + 12) * 1000
         self.plan = list(plan) if plan is not None else []
         self._begin()
 
@@ -111,10 +117,13 @@ class Simulation:
     def _bids(self, machine: Machine) -> None:
         random = self.world.random
         if self.world.now < self.ends_ms:
+            self.world.stage.after(int(random.expovariate(1 / 5_000)) + 1, self._bids, machine)
+            if machine.worker.is_alive and not machine.worker.is_paused:
+                machine.worker.report()
+            second = (self.world.now - self.founded_ms) // 1000 % BURST_S
+            asking = self.exchanges if second < BURST_S // 4 else self.exchanges[:1]
             for _ in range(random.choice((1, 1, 2, 4))):
-                random.choice(self.exchanges).ask(machine, self._wants())
-            machine.worker.report()
-            self.world.stage.after(int(random.expovariate(1 / 4_500)) + 1, self._bids, machine)
+                random.choice(asking).ask(machine, self._wants())
 
     def _wants(self) -> list[ipc.Want]:
         random = self.world.random
@@ -198,14 +207,18 @@ class Simulation:
 
 
 @contextlib.contextmanager
-def deterministic(simulation_world: World) -> Iterator[None]:
-    """Chance that production code takes from the system comes from the seed."""
+def deterministic(simulation: Simulation) -> Iterator[None]:
+    """Chance that production code takes from the system comes from the seed. What was decoded once when it was written
+    is not decoded again when it is settled: the bytes are the same, and their meaning is a pure function of them."""
 
     class Chance:
-        urandom = staticmethod(simulation_world.bytes)
+        urandom = staticmethod(simulation.world.bytes)
 
-    system, ids.os = ids.os, Chance  # type: ignore[misc, assignment]
-    try:
+    decoded = simulation.truth.decoded
+
+    def decode(payload: bytes) -> list[Entry]:
+        entries = decoded.get(payload)
+        return chunk_entries(payload) if entries is None else entries
+
+    with patch.object(ids, "os", Chance), patch.object(streams, "chunk_entries", decode):
         yield
-    finally:
-        ids.os = system  # type: ignore[misc]

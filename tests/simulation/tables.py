@@ -36,9 +36,14 @@ class Tables:
         assert not self.is_open, "a transaction within a transaction"
         self.begun = len(self._undo)
 
+    @property
+    def has_written(self) -> bool:
+        return len(self._undo) > self.begun
+
     def commit(self, now_ms: int) -> None:
+        if self.has_written:
+            self._commits.append((now_ms, len(self._undo)))
         self.begun = -1
-        self._commits.append((now_ms, len(self._undo)))
 
     def rollback(self) -> None:
         self._back_to(self.begun)

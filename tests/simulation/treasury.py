@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tests.simulation.machine import Settings
 
 AWAY = (OperationalError, RedisError, OSError)
-TICK_MS = (2_000, 3_500)
-GATHER_MS = 60
+TICK_MS = (4_000, 9_000)
+GATHER_MS = 700
 RESTART_MS = (300, 3_000)
 
 
@@ -169,16 +169,16 @@ class Treasury(Actor):
         return now_ms.to_bytes(6, "big") + self.world.bytes(10)
 
     def _note(self, message: Any, to: bytes = b"") -> None:
-        kind = type(message).__name__.lower()
-        names = {"grant": "grant", "refuse": "refuse", "register": "register"}
-        self._ran(names.get(kind, ""))
-        if isinstance(message, wire.Refuse) and message.reason == "census":
-            self._ran("gate")
-        if isinstance(message, wire.Grant):
-            if message.lease.id in self._mailed:
-                self._ran("repeat")
+        kind = type(message)
+        if kind is wire.Refuse:
+            self._ran("gate" if message.reason == "census" else "refuse")
+        elif kind is wire.Grant:
+            self._ran("repeat" if message.lease.id in self._mailed else "grant")
             self._mailed.add(message.lease.id)
-        self.world.note(self.name, kind, to, message)
+        elif kind is wire.Register:
+            self._ran("register")
+        if self.world.tracing:
+            self.world.note(self.name, kind.__name__.lower(), to, message)
 
     def tear_journal(self) -> None:
         """Killed in the middle of writing a line."""

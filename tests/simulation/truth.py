@@ -19,8 +19,6 @@ from rtbplatform.kernel.stream import (
     Entry,
     FenceEntry,
     LeaseEntry,
-    MarkEntry,
-    NoticeEntry,
     OutcomeEntry,
     chunk_entries,
 )
@@ -54,6 +52,13 @@ class Limit(Struct):
 
 
 UNLIMITED = 1 << 60
+HOLD_STEPS = {
+    "held": "hold",
+    "captured": "capture",
+    "released": "release",
+    "void": "release",
+    "quarantined": "quarantine",
+}
 
 
 class Truth:
@@ -74,6 +79,8 @@ class Truth:
         """Every lease that any history of the database has granted: lease -> kernel.Lease."""
         self.entries: dict[bytes, list[Entry]] = {}
         """By the hash of a chunk."""
+        self.decoded: dict[bytes, list[Entry]] = {}
+        """By payload: settlement decodes the same bytes again, and they are pure values."""
         self.bankers: dict[bytes, Any] = {}
         """Incarnation -> the process, dead or alive."""
         self.files: dict[bytes, Any] = {}
@@ -85,6 +92,8 @@ class Truth:
         """on_billing_notice: bills acknowledged within the horizon, by (debit, imp)."""
         self.noticed: dict[tuple[bytes, int], str] = {}
         """The first kind of notice that was acknowledged."""
+        self.contradicted: set[tuple[bytes, int]] = set()
+        """Of which both a bill and a loss were acknowledged: the first settled decides."""
         self.heard_ms: dict[bytes, int] = {}
         self.sent_unseen: set[bytes] = set()
         self.limits: dict[Place, Limit] = {}
@@ -96,7 +105,7 @@ class Truth:
         """A chunk stands in an outbox (E3, E8)."""
         self.files[chunk.incarnation] = file
         entries = chunk_entries(chunk.payload)
-        self.entries[chunk.hash] = entries
+        self.entries[chunk.hash] = self.decoded[chunk.payload] = entries
         self._check_chain(file, chunk)
         for seq, entry in enumerate(entries, chunk.first_seq):
             if isinstance(entry, AuctionEntry):
@@ -185,6 +194,8 @@ class Truth:
     def acknowledged(self, notice: Any, hold_ms: int) -> None:
         """A notice got its 200: a bill within the horizon is delivered (E1)."""
         place = (notice.debit_id, notice.imp)
+        if self.noticed.get(place, notice.kind) != notice.kind:
+            self.contradicted.add(place)
         if self.noticed.setdefault(place, notice.kind) != "billing" or notice.kind != "billing":
             return
         heard_ms = self.heard_ms[notice.debit_id]
@@ -207,6 +218,8 @@ class Truth:
     def database_commits(self, written: list[tuple[Rows, Any, Any]]) -> None:
         """Every transaction, before anybody hears of it (E2, E4, E9)."""
         db = self.db
+        ran = self.world.coverage.ran
+        now = self.world.now
         before: dict[Key, Any] = {}
         leases: dict[bytes, Any] = {}
         scopes: set[Place] = set()
@@ -215,8 +228,21 @@ class Truth:
                 before.setdefault(key, was)
             elif table is db.leases:
                 leases.setdefault(key, was)
+                if was is MISSING:
+                    ran("rollover", None, now)
             elif table is db.regions:
                 before.setdefault(key[0], db.days[key[0]])
+                if was is not MISSING and was[0] != table[key][0]:
+                    ran("rebalance", key[1], now)
+            elif table is db.holds:
+                ran(HOLD_STEPS.get(db.holds[key].state, ""), None, now)
+            elif table is db.orphans:
+                ran("park", None, now)
+            elif table is db.censuses:
+                ran("census", None, now)
+            elif table is db.incarnations:
+                if was is not MISSING and db.incarnations[key].state == "quarantined" != was.state:
+                    ran("quarantine", None, now)
             elif table is db.totals or table is db.balances:
                 scopes.add(key if isinstance(key, tuple) else (key,))
         for lease_id, was in leases.items():
@@ -229,8 +255,9 @@ class Truth:
 
     def _lease_changes(self, lease: LeaseState, was: LeaseState | None) -> None:
         if was is None:
-            if lease.id not in self.granted:
-                self.granted[lease.id] = self.db.granted[lease.id]
+            if lease.id in self.granted:
+                self.world.coverage.ran("adopt", lease.region, self.world.now)
+            self.granted[lease.id] = self.db.granted[lease.id]
             return
         if lease.state not in {"sealed", "tombstoned", "fenced"} or was.state == lease.state:
             return
@@ -251,7 +278,9 @@ class Truth:
         if was is not None and was.is_over and day.version == was.version:
             if day.out - day.excess > was.out - was.excess:
                 raise Violation("E9", f"more goes out of {was}: {day}", (day.key,))
-        self._edited(day.key, day.version, day.asked)
+        campaign = self.db.campaigns.get(day.campaign)
+        is_newest = campaign is not None and campaign.version == day.version
+        self._edited(day.key, day.version, campaign.daily if is_newest else day.asked)
 
     def _check_scope(self, place: Place) -> None:
         db = self.db
@@ -301,13 +330,3 @@ class Truth:
         if lease.id in self.sealed or banker is None or not banker.is_alive:
             return 0
         return int(lease.amount_micros) - self.spent.get(lease.id, 0)
-
-    def ran_in(self, entries: list[Entry]) -> dict[str, int]:
-        """Protocol steps that stand in a piece of a stream, for the coverage."""
-        found: dict[str, int] = {}
-        names = {MarkEntry: "mark", NoticeEntry: "notice", FenceEntry: "fence"}
-        for entry in entries:
-            name = names.get(type(entry))
-            if name:
-                found[name] = found.get(name, 0) + 1
-        return found

@@ -50,6 +50,8 @@ class Worker(Actor):
         self.passages: dict[bytes, Passage] = {}
         self.notices: dict[bytes, tuple[Exchange, Any]] = {}
         self.banker = None
+        self._written: list[Any] = []
+        self._written_ms = 0
 
     # the socket
     def connects(self) -> None:
@@ -59,6 +61,7 @@ class Worker(Actor):
             self._connections += 1
             self.connection = self._connections
             self.banker = banker
+            self._written = []
             banker.after(SOCKET_MS, banker.hello, self.connection, _Side(self, self.connection))
 
     def banker_lost(self, banker: Banker) -> None:
@@ -89,7 +92,15 @@ class Worker(Actor):
         banker = self.banker
         if banker is not None:
             self.point()
-            banker.after(SOCKET_MS, banker.hear, self.connection, message)
+            if not self._written:
+                self._written = [message]
+                banker.after(SOCKET_MS, banker.hear, self.connection, self._written)
+                self._written_ms = self.world.now
+            elif self._written_ms == self.world.now:
+                self._written.append(message)
+            else:
+                self._written = []
+                self._tell(message)
             self.point()
 
     # requests
@@ -122,7 +133,8 @@ class Worker(Actor):
                 noticed = self.notices.pop(notice_id, None)
                 if noticed is not None:
                     noticed[0].recorded(noticed[1])
-            self.report()
+            if self.world.chance(0.3):
+                self.report()  # else with the next request: one write per turn
         elif isinstance(message, ipc.Mirror):
             self.promises.mirror.apply(message)
         elif isinstance(message, ipc.Refused):
