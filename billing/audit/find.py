@@ -13,6 +13,8 @@ from msgspec import Struct
 from billing.audit.chain import as_chunk
 from billing.audit.models import AuditChunk
 from billing.audit.subjects import open_part
+from billing.escrow.models import HoldRow
+from billing.settlement.naming import ID_BYTES
 from rtbplatform.kernel.events import AuctionEvent, Event, decode_event
 from rtbplatform.kernel.ids import hash64, uuid_text
 from rtbplatform.kernel.stream import (
@@ -48,6 +50,18 @@ class FoundLine(Struct, frozen=True):
     amount_micros: int
 
 
+class FoundHold(Struct, frozen=True):
+    """One imp's debit that waits for its billing notice, or what became of it."""
+
+    imp: int
+    state: str
+    """held | captured | released | void | quarantined"""
+    amount_micros: int
+    captured_micros: int
+    late_micros: int
+    """Billed when the hold was gone: paid by the platform."""
+
+
 class Found(Struct, frozen=True):
     """One event of a request."""
 
@@ -59,6 +73,8 @@ class Found(Struct, frozen=True):
     lines: list[FoundLine] = []
     outcome: str = ""
     """Of a debit: sent | void | unknown | unreported."""
+    holds: list[FoundHold] = []
+    """Of a debit that is charged by its billing notice, and of such a notice."""
     personal: str | None = None
     """The personal part, when it was asked for and its key is still there."""
 
@@ -102,7 +118,8 @@ def _found(
 ) -> Found:
     plain = _plain(event)
     if isinstance(entry, NoticeEntry):
-        return Found("notice", entry.at_ms, proof, plain, _uuid(entry.debit_id))
+        holds = [one for one in _holds(entry.debit_id) if one.imp == plain.get("imp")]
+        return Found("notice", entry.at_ms, proof, plain, _uuid(entry.debit_id), holds=holds)
     return Found(
         type="auction",
         at_ms=entry.at_ms,
@@ -118,8 +135,19 @@ def _found(
             for line in entry.lines
         ],
         outcome=_outcome(row, proof.seq) if entry.lines else "",
+        holds=_holds(entry.debit_id) if entry.hold_ms else [],
         personal=_personal(event, secret),
     )
+
+
+def _holds(debit_id: bytes) -> list[FoundHold]:
+    if len(debit_id) != ID_BYTES:
+        return []
+    rows = HoldRow.objects.filter(debit_id=uuid_text(debit_id)).order_by("imp")
+    return [
+        FoundHold(row.imp, row.state, row.amount_micros, row.captured_micros, row.late_micros)
+        for row in rows
+    ]
 
 
 def _plain(event: Event) -> dict[str, Any]:

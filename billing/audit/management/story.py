@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.audit.find import Found, FoundLine
+from billing.audit.find import Found, FoundHold, FoundLine
 from rtbplatform.kernel.calendar import BudgetCalendar
 from rtbplatform.kernel.codes import loss_name, no_bid_name
 from rtbplatform.kernel.money import format_micros
@@ -16,6 +16,13 @@ BECAME = {
     "void": "void: never written, the money went back to its lease",
     "unknown": "unknown: it may have been written, so the money counts as spent",
     "unreported": "unreported: the worker has not told yet whether it was written",
+}
+HOLDS = {
+    "held": "waits for its billing notice",
+    "captured": "billed",
+    "released": "released: lost, or not billed in time",
+    "void": "void: the answer was never sent",
+    "quarantined": "in quarantine: its notice may be lost with a disk",
 }
 Facts = dict[str, Any]
 """Of an event or a part of it; members that have their default are absent."""
@@ -48,6 +55,7 @@ def _auction(found: Found, calendar: BudgetCalendar) -> Iterator[str]:
         yield _row("dsp call", _call(call))
     for line in found.lines:
         yield _row("debit", _debit(line, event.get("imps", []), calendar))
+    yield from _holds(found)
     if found.outcome:
         yield _row("answer", BECAME.get(found.outcome, found.outcome))
 
@@ -61,6 +69,19 @@ def _notice(found: Found) -> Iterator[str]:
         yield _row("price", f"{event['price']} CPM")
     if event.get("loss", -1) >= 0:
         yield _row("loss", _coded(loss_name(event["loss"]), event["loss"]))
+    yield from _holds(found)
+
+
+def _holds(found: Found) -> Iterator[str]:
+    for hold in found.holds:
+        yield _row("hold", _hold(hold))
+
+
+def _hold(hold: FoundHold) -> str:
+    captured = f"{format_micros(hold.captured_micros)} charged" if hold.captured_micros else ""
+    late = f"{format_micros(hold.late_micros)} paid by the platform" if hold.late_micros else ""
+    head = f"imp {hold.imp}: {format_micros(hold.amount_micros)} held"
+    return _joined(head, HOLDS.get(hold.state, hold.state), captured, late)
 
 
 def _end(found: Found) -> Iterator[str]:

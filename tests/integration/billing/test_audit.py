@@ -27,7 +27,7 @@ from rtbplatform.kernel.stream import (
     SubjectKey,
 )
 from rtbplatform.kernel.subject import SUBJECT_PURPOSE, SubjectSealer, subject_hash
-from tests.integration.billing.bank import EXCHANGE, Bank, debit, line
+from tests.integration.billing.bank import EXCHANGE, Bank, debit, line, notice
 
 PERSON = "device-1"
 
@@ -187,3 +187,13 @@ def test_the_commands_fail_where_something_is_wrong(bank: Bank, campaign: Campai
     with pytest.raises(SystemExit):
         call_command("check_invariants", stdout=out)
     assert "E8" in out.getvalue()
+
+
+def test_a_held_debit_tells_what_became_of_it(bank: Bank, campaign: Campaign) -> None:
+    held = debit(bank.lease(campaign.pk), 30, request_id="held", hold_ms=60_000)
+    bank.settle(held, notice(held, bill=20, request_id="held"))
+    out = StringIO()
+    call_command("audit_find", "held", stdout=out)
+    told = [line for line in out.getvalue().splitlines() if line.strip().startswith("hold")]
+    assert len(told) == 2
+    assert "imp 0: 0.00003 held, billed, 0.00002 charged" in told[0]
