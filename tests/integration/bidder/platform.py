@@ -48,6 +48,8 @@ class Treasury:
         self.auctions: list[AuctionEvent] = []
         self.notices: list[NoticeEvent] = []
         self.debits: dict[bytes, list[stream.DebitLine]] = {}
+        self.hold_ms: dict[bytes, int] = {}
+        self.claims: list[stream.Claim] = []
         self.sent: list[int] = []
         self.void: list[int] = []
         self.unknown: list[int] = []
@@ -119,11 +121,14 @@ class Treasury:
                 self.auctions.append(event)
                 if entry.debit_id:
                     self.debits[entry.debit_id] = entry.lines
+                    self.hold_ms[entry.debit_id] = entry.hold_ms
                     self.seq_of[event.event_id] = seq
             elif isinstance(entry, stream.NoticeEntry):
                 notice = decode_event(entry.event)
                 assert isinstance(notice, NoticeEvent)
                 self.notices.append(notice)
+                if entry.claim is not None:
+                    self.claims.append(entry.claim)
             elif isinstance(entry, stream.OutcomeEntry):
                 self.sent += entry.sent
                 self.void += [outcome.seq for outcome in entry.void]
