@@ -1,22 +1,60 @@
-"""What a planted bug is."""
+"""How a bug is planted: a few words of a production function's source are replaced, and the function is made again.
+
+A bug whose words are not in the source any more does not plant anything by accident: it fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import textwrap
+from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 from msgspec import Struct
 
 
+class Edit(Struct, frozen=True):
+    """In `where` ("module:Class.method" or "module:function"), `old` becomes `new`."""
+
+    where: str
+    old: str
+    new: str
+
+
 class Bug(Struct, frozen=True):
-    """A wrong piece of production code."""
+    """A wrong piece of production code, or a few that belong together."""
 
     name: str
     breaks: str
     """What it breaks, in words."""
-    patches: Callable[[], list[tuple[Any, str, Any]]]
-    """(module or class, attribute, the wrong one)."""
+    edits: tuple[Edit, ...]
     faults: tuple[str, ...] = ()
-    """The kinds that bring it out; empty = all."""
-    seed: int = 0
-    """The first seed that finds it; 0 = not known."""
+    """Kinds of faults that bring it out; empty = all."""
+
+    def patches(self) -> list[tuple[Any, str, Any]]:
+        """(module or class, attribute, the wrong one)."""
+        return [_patch(edit) for edit in self.edits]
+
+
+def bug(name: str, breaks: str, *edits: tuple[str, str, str], faults: tuple[str, ...] = ()) -> Bug:
+    return Bug(name, breaks, tuple(Edit(*edit) for edit in edits), faults)
+
+
+def _patch(edit: Edit) -> tuple[Any, str, Any]:
+    module_name, _, path = edit.where.partition(":")
+    target: Any = import_module(module_name)
+    *owners, name = path.split(".")
+    for owner in owners:
+        target = getattr(target, owner)
+    value = inspect.getattr_static(target, name)
+    function: FunctionType = value.fget if isinstance(value, property) else value
+    function = inspect.unwrap(function)
+    source = textwrap.dedent(inspect.getsource(function)).replace("@property\n", "")
+    if edit.old not in source:
+        raise LookupError(f"{edit.where} does not say {edit.old!r} any more: mend this bug")
+    code = compile(source.replace(edit.old, edit.new, 1), f"<bug in {edit.where}>", "exec")
+    made: dict[str, Any] = {}
+    exec(code, function.__globals__, made)  # noqa: S102 - production source with a bug in it
+    wrong = made[name]
+    return target, name, property(wrong) if isinstance(value, property) else wrong
