@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 
 WINDOW_MS = 30_000
+CELL_MIN = 20
+"""What 20,000 seeds should reach in every cell."""
 STEPS = (
     *("register", "request", "grant", "repeat", "refuse", "accept", "tombstone", "seal"),
     *("debit", "commit", "acknowledge", "answer", "outcome", "notice", "mark"),

@@ -57,7 +57,8 @@ class People(Actor):
 
     # advertisers
     def _changes_mind(self) -> None:
-        self.edit()
+        if not self.simulation.is_resting:
+            self.edit()
         self.after(self.world.random.randrange(20_000, 60_000), self._changes_mind)
 
     def edit(self, kind: str = "") -> None:

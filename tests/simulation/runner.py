@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -22,6 +22,7 @@ from tests.simulation.world import Violation
 
 FAULTS_PER_SEED = 5
 BATCH = 25
+T = TypeVar("T")
 Plan = list[tuple[int, str]]
 
 
@@ -65,9 +66,11 @@ def plan_of(seed: int, kinds: Sequence[str] = ()) -> Plan:
     )
 
 
-def run_seed(seed: int, plan: Plan, *, tracing: bool = False) -> tuple[Simulation, Violation | None]:
+def run_seed(
+    seed: int, plan: Plan, *, steps: int = 0, tracing: bool = False
+) -> tuple[Simulation, Violation | None]:
     """One world, to its end or to the first broken invariant."""
-    simulation = Simulation(seed, plan, tracing=tracing)
+    simulation = Simulation(seed, plan, steps=steps, tracing=tracing)
     with deterministic(simulation):
         try:
             simulation.run()
@@ -80,15 +83,17 @@ def run_seed(seed: int, plan: Plan, *, tracing: bool = False) -> tuple[Simulatio
     return simulation, None
 
 
-def run_batch(seeds: Iterable[int], kinds: Sequence[str], bug: str = "") -> Result:
-    """Seeds in this process."""
+def run_batch(
+    seeds: Iterable[int], kinds: Sequence[str], bug: str = "", steps: int = 0
+) -> Result:
+    """Seeds in this process; with a bug, until it is found."""
     quiet()
     gc.disable()
     result = Result(0, 0, Coverage(), [])
     with bugs.planted(bug):
         for seed in seeds:
             plan = plan_of(seed, kinds)
-            simulation, violation = run_seed(seed, plan)
+            simulation, violation = run_seed(seed, plan, steps=steps)
             gc.collect()
             result.seeds += 1
             result.steps += simulation.world.steps
@@ -102,21 +107,44 @@ def run_batch(seeds: Iterable[int], kinds: Sequence[str], bug: str = "") -> Resu
     return result
 
 
-def run(seeds: range, kinds: Sequence[str], bug: str, jobs: int) -> tuple[Result, float]:
+def run(
+    seeds: range, kinds: Sequence[str], bug: str, jobs: int, steps: int = 0
+) -> tuple[Result, float]:
     """Seeds over processes; and how long it took, in seconds."""
     started = perf_counter()
     total = Result(0, 0, Coverage(), [])
     batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
-    if jobs == 1:
-        for batch in batches:
-            total.add(run_batch(batch, kinds, bug))
-            if bug and total.failures:
-                break
-    else:
-        with ProcessPoolExecutor(jobs) as pool:
-            for result in pool.map(run_batch, batches, [kinds] * len(batches), [bug] * len(batches)):
-                total.add(result)
+    for result in _spread(run_batch, [(batch, kinds, bug, steps) for batch in batches], jobs):
+        total.add(result)
+        if bug and total.failures:
+            break
     return total, perf_counter() - started
+
+
+def run_bugs(
+    names: Sequence[str], seeds_max: int, jobs: int
+) -> Iterator[tuple[str, Failure | None]]:
+    """Each planted bug in turn, until a seed finds it."""
+    found = _spread(find_bug, [(name, 1, seeds_max) for name in names], jobs)
+    yield from zip(names, found, strict=True)
+
+
+def find_bug(name: str, first: int, last: int) -> Failure | None:
+    """The first of these seeds that breaks an invariant because of a planted bug."""
+    result = run_batch(range(first, last + 1), bugs.BUGS[name].faults, name)
+    return result.failures[0] if result.failures else None
+
+
+def _spread(work: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[T]:
+    """Over processes, results in order."""
+    if jobs == 1:
+        for values in calls:
+            yield work(*values)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        for future in [pool.submit(work, *values) for values in calls]:
+            yield future.result()
+        pool.shutdown(cancel_futures=True)
 
 
 def shrink(failure: Failure, bug: str = "") -> Plan:

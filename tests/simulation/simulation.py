@@ -46,9 +46,15 @@ class Simulation:
     """All that there is in a seed's world."""
 
     def __init__(
-        self, seed: int, plan: Sequence[tuple[int, str]] | None = None, *, tracing: bool = False
+        self,
+        seed: int,
+        plan: Sequence[tuple[int, str]],
+        *,
+        steps: int = 0,
+        tracing: bool = False,
     ) -> None:
-        """`plan`: which fault strikes when (ms after the start); None = drawn from the seed."""
+        """`plan`: which fault strikes when (ms after the start). `steps`: rest begins there at the latest; 0 = at the
+        end of the second day."""
         self.world = world = World(seed, tracing=tracing)
         self.settings = SETTINGS
         self.db = Database(world.random, lambda: world.now)
@@ -75,7 +81,9 @@ class Simulation:
         for exchange in self.exchanges:
             exchange.machines = self.machines
         self.ends_ms = world.now + (DAYS * DAY_SECONDS + 12) * 1000
-        self.plan = list(plan) if plan is not None else []
+        self.plan = list(plan)
+        self.is_resting = False
+        self._steps = steps or STEPS_MAX
         self._begin()
 
     def _found(self) -> None:
@@ -172,7 +180,7 @@ class Simulation:
         """To the end, and then until everything is at rest. Raises Violation."""
         world = self.world
         self.db.restarted()
-        while world.now < self.ends_ms and world.step():
+        while world.now < self.ends_ms and world.steps < self._steps and world.step():
             self._bounded()
         self._heal()
         stops_ms, rests_ms = world.now + REST_MS - ENDS_MS, world.now + REST_MS
@@ -191,6 +199,7 @@ class Simulation:
     def _heal(self) -> None:
         """All faults are over: what is stopped goes on, what is cut is connected."""
         self.world.note("stage", "all faults are over")
+        self.is_resting = True
         for exchange in self.exchanges:
             exchange.asks = False
         for box in self.boxes:
