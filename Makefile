@@ -5,7 +5,7 @@ UV := $(BIN)/uv pip
 # uv knows no certificates but its own unless told: a company's proxy has its own, in the system's store.
 export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos clean requirements setup chromium
+.PHONY: help run test lint format bench chaos simulate clean requirements setup chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench: .venv/.dev ## measure CPU per auction, throughput and latency
 chaos: .venv/.dev ## break three regions in every way and judge (MINUTES=20, SEED=...)
 	@exec $(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 MINUTES ?= 20
+
+simulate: .venv/.dev ## run the budget protocol through seeds of catastrophes (SEEDS=1-20000)
+	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+SEEDS ?= 1-20000
 
 setup: .venv/.dev ## only install, for development
 
