@@ -18,6 +18,8 @@ from tests.integration.billing.bank import EXCHANGE, Bank, change, debit, line
 
 pytestmark = pytest.mark.usefixtures("sound")
 Day = Callable[[], CampaignDay]
+STATEMENTS_MAX = 16
+"""Savepoints of the tests included."""
 
 
 def state_of(bank: Bank) -> str:
@@ -44,6 +46,16 @@ def test_many_chunks_are_settled_in_one_transaction_and_posted_once(
     assert bank.take(chunks).entries == 20
     spend = Transaction.objects.get(kind="spend")
     assert (spend.amount_micros, spend.first_seq, spend.last_seq) == (-60, 1, 20)
+
+
+def test_a_run_of_plain_debits_takes_few_statements_however_long_it_is(
+    bank: Bank, campaign: Campaign, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    lease = bank.lease(campaign.pk)
+    bank.settle(change("accepted", lease), debit(lease, 1))
+    chunks = [bank.chunk(*(debit(lease, 1) for _ in range(10))) for _ in range(10)]
+    with django_assert_max_num_queries(STATEMENTS_MAX):  # type: ignore[attr-defined]
+        bank.take(chunks)
 
 
 def test_chunks_may_come_in_any_order(bank: Bank, campaign: Campaign, the_day: Day) -> None:
