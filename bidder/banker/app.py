@@ -112,6 +112,7 @@ class BankerApp:
             Stream(
                 *(self._shelved.identity, self._shelved.outbox, self._shipping, self._receive),
                 lambda: (self._shelf.found(), self._shelf.copies()),
+                lambda: self._book.epoch,
             )
         )
         self._relay.start()

@@ -78,6 +78,8 @@ class Group:
         self._bytes = 0
         self._fences = False
         self._mark_no = 0
+        self._mark_seq = 0
+        """Where the newest mark stands in the stream."""
         self.takes_claims = False
         """Whether the treasury knows this incarnation: a mark waits for the notices of those that it knows only."""
         self.requests: list[LeaseRequest] = []
@@ -112,8 +114,10 @@ class Group:
         for line in lines:
             self._demand.debited(line.advertiser, line.campaign, line.amount_micros, boot_ms)
             self._paid[line.campaign] = None
+        is_held = message.hold_ms > 0
         self.debits.add(
-            message.debit_id, Undecided(self.next_seq, message.exchange, connection, lines)
+            message.debit_id,
+            Undecided(self.next_seq, message.exchange, connection, lines, is_held),
         )
         self._add(
             AuctionEntry(
@@ -158,8 +162,8 @@ class Group:
     def outcomes(self, message: ipc.Outcomes) -> None:
         """R8. What is void is credited here, and stands in the stream before whatever spends it again."""
         self._sent += self.debits.sent(message.sent)
-        void = self.debits.not_sent(message.void)
-        unknown = self.debits.not_sent(message.unknown)
+        void, late = self.debits.given_up(message.void, self._mark_seq)
+        unknown = self.debits.not_sent(message.unknown) + late
         if void or unknown:
             self._void(void, unknown)
 
@@ -186,11 +190,14 @@ class Group:
             self._add(LeaseEntry(wall_ms, list(changes)), 0)
 
     def mark(self, no: int, epoch: int, wall_ms: int) -> bool:
-        """A mark of the treasury, after everything accepted so far, once: whether it raised the epoch (a census)."""
-        if no <= self._mark_no or self._fences:
+        """A mark of the treasury, after everything accepted so far, once: whether it raised the epoch (a census).
+
+        A restored treasury may count from lower numbers again, but under a higher epoch."""
+        if (epoch, no) <= (self._book.epoch, self._mark_no) or self._fences:
             return False
         self._mark_no = no
         self._flush_sent()
+        self._mark_seq = self.next_seq
         self._add(MarkEntry(wall_ms, no, epoch), 0)
         return self._book.raise_epoch(epoch)
 

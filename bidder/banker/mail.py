@@ -79,6 +79,9 @@ class Mail:
             log.warning("census %d: leases of before are refused", message.epoch)
             self._shipping.register_again()
             self._dead.rouse()
+        elif message.epoch < self._book.epoch:
+            # Old mail - or a treasury that has lost the census that we know: it is told, and opens a higher one.
+            self._shipping.register_again()
 
     def _cursor(self, message: Cursor, boot_ms: int) -> None:
         if message.settled_seq > self._group.durable_seq:

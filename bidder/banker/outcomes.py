@@ -27,6 +27,8 @@ class Undecided(msgspec.Struct, frozen=True):
     exchange: int
     connection: int
     lines: list[DebitLine]
+    is_held: bool = False
+    """It waits for a billing notice (`stream.AuctionEntry.hold_ms`)."""
 
     def outcome(self) -> Outcome:
         return Outcome(self.seq, self.exchange, self.lines)
@@ -52,8 +54,21 @@ class Debits:
         return [debit.seq for debit in map(self._take, debit_ids) if debit is not None]
 
     def not_sent(self, debit_ids: Iterable[bytes]) -> list[Outcome]:
-        """Decides those that are VOID, or those that are UNKNOWN; others are ignored as in `sent`."""
+        """Decides those that are UNKNOWN; others are ignored as in `sent`."""
         return [debit.outcome() for debit in map(self._take, debit_ids) if debit is not None]
+
+    def given_up(
+        self, debit_ids: Iterable[bytes], mark_seq: int
+    ) -> tuple[list[Outcome], list[Outcome]]:
+        """(void, unknown) of those that a worker reports VOID; others are ignored as in `sent`.
+
+        A hold that stands before the newest mark (at `mark_seq`) may have been released by the treasury: credited here
+        as well, its money would be there twice. It is left to follow its horizon.
+        """
+        debits = [debit for debit in map(self._take, debit_ids) if debit is not None]
+        late = [debit for debit in debits if debit.is_held and debit.seq < mark_seq]
+        void = [debit for debit in debits if debit not in late]
+        return [debit.outcome() for debit in void], [debit.outcome() for debit in late]
 
     def connection_ended(
         self, connection: int, durable_seq: int

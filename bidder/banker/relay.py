@@ -57,13 +57,16 @@ class Stream:
         shipping: Shipping,
         receive: Callable[[wire.ToBanker], None],
         disk: Callable[[], tuple[list[bytes], list[bytes]]] | None = None,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`disk`, of the live incarnation: what lies here, and of what there are only copies (`wire.Register`)."""
+        """`disk` and `epoch`, of the live incarnation: what lies here, of what there are only copies, and the newest
+        census that it knows (`wire.Register`)."""
         self.identity = identity
         self.outbox = outbox
         self.shipping = shipping
         self.receive = receive
         self._disk = disk
+        self._epoch = epoch
         self.register_ms = -(10**12)
         self.is_removed = False
 
@@ -84,6 +87,7 @@ class Stream:
             last_seq=self.outbox.head().last_seq,
             found=found,
             copies=copies,
+            epoch=self._epoch(),
         )
 
 

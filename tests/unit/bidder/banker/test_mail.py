@@ -199,3 +199,44 @@ def test_claim_and_hold_stand_in_the_stream(bank: Bank) -> None:
     assert isinstance(auction, stream.AuctionEntry)
     assert isinstance(notice, stream.NoticeEntry)
     assert (auction.hold_ms, notice.claim) == (300_000, CLAIM)
+
+
+def test_a_restored_treasury_may_count_lower_under_a_higher_census(bank: Bank) -> None:
+    bank.get(Mark(900, 10), Mark(20, 20))
+    marks = [(entry.no, entry.epoch) for entry in bank.commit()]  # type: ignore[union-attr]
+    assert marks == [(900, 10), (20, 20)]
+
+
+def test_a_treasury_that_has_lost_our_census_is_told(bank: Bank) -> None:
+    bank.get(Cursor(ME, 0), Mark(10, 10))
+    bank.shipping.register_sent()
+    bank.get(Cursor(ME, 0))
+    assert not bank.shipping.registers
+    bank.get(Mark(11, 5))
+    assert bank.shipping.registers
+    assert [entry.epoch for entry in bank.commit()] == [10]  # type: ignore[union-attr]
+
+
+def test_a_hold_given_up_after_a_mark_is_not_credited_again(bank: Bank) -> None:
+    bank.get(Cursor(ME, 0))
+    bank.asked()
+    bank.get(Grant(lease()))
+    bank.group.submit(1, ipc.Submit(uuid7(1), 1, 1, 0, [want(10)], b"", [], hold_ms=60_000), NOW)
+    bank.get(Mark(1, 0))
+    left = bank.book.fundable(7, NOW)
+    bank.group.outcomes(ipc.Outcomes([], [uuid7(1)]))
+    outcome = bank.commit()[-1]
+    assert isinstance(outcome, stream.OutcomeEntry)
+    assert (len(outcome.void), len(outcome.unknown)) == (0, 1)
+    assert bank.book.fundable(7, NOW) == left
+
+
+def test_a_sale_given_up_after_a_mark_is_credited(bank: Bank) -> None:
+    bank.get(Cursor(ME, 0))
+    bank.asked()
+    bank.get(Grant(lease()))
+    bank.group.submit(1, ipc.Submit(uuid7(1), 1, 1, 0, [want(10)], b"", []), NOW)
+    bank.get(Mark(1, 0))
+    left = bank.book.fundable(7, NOW)
+    bank.group.outcomes(ipc.Outcomes([], [uuid7(1)]))
+    assert bank.book.fundable(7, NOW) == left + 10
