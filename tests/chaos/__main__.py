@@ -10,6 +10,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -69,6 +70,8 @@ def chaos(asked: Options) -> bool:
 
 def main() -> int:
     asked = options(sys.argv[1:])
+    # What stands still must go on, and the platform must end, also when a run is cut short.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     start_s = time.monotonic()
     tell(f"chaos     {asked.minutes:g} minutes, SEED={asked.seed}, process {os.getpid()}")
     try:

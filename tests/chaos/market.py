@@ -162,6 +162,8 @@ def show(seen: Seen) -> str:
     """A line for people."""
     statuses = {0: "lost", -1: "timed out"}
     parts = (f"{statuses.get(one, one)}: {count}" for one, count in sorted(seen.statuses.items()))
+    reasons = (f"{why or 'no reason'}: {count}" for why, count in seen.reasons.most_common(5))
     return (
-        f"{sum(seen.statuses.values())} requests ({', '.join(parts)}), {len(seen.sales)} imps sold"
+        f"{sum(seen.statuses.values())} requests ({', '.join(parts)}), {len(seen.sales)} imps sold; "
+        f"without a bid: {', '.join(reasons)}"
     )
