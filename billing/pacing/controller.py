@@ -37,8 +37,9 @@ REPLAN_PART = 0.05
 mid-day, its budget or status changed, or supply was missing. Money is never thrown after a plan that is lost."""
 LEAD_INTERVALS = 1.0
 """p aims so far ahead: what is decided now works after the next interval began."""
-FINISH_PART = 0.04
-"""In the last part of the day's traffic steps are larger and the aim is farther ahead, so that nothing remains."""
+FINISH_PART, FINISH_INTERVALS = 0.04, 20
+"""In the last part of the day's traffic, at least so many intervals, steps are larger and the aim is farther ahead, so
+that nothing remains."""
 FINISH_STEP_MAX = 1.3
 FINISH_LEAD_INTERVALS = 4.0
 
@@ -128,7 +129,7 @@ def next_pace(pace: Pace | None, seen: Seen, now_ms: int) -> Pace:
         actual=_smoothed(pace.actual, actual),
         start_left=0 if near else max(0, pace.start_left - 1),
     )
-    finishing = seen.curve.part(now_ms) > 1.0 - FINISH_PART
+    finishing = _is_finishing(seen.curve, now_ms, interval)
     p, density = _probability(pace, seen, plan, now_ms, interval, finishing=finishing)
     return replace(
         pace,
@@ -201,6 +202,12 @@ def _probability(
     density = seen.density(plan, now_ms)
     follow = density / pace.density if density and pace.density else 1.0
     return _within(pace.p * follow * step), density or pace.density
+
+
+def _is_finishing(curve: DayCurve, now_ms: int, interval: int) -> bool:
+    return curve.part(now_ms + FINISH_INTERVALS * interval) >= 1.0 or (
+        curve.part(now_ms) > 1.0 - FINISH_PART
+    )
 
 
 def _answered(pace: Pace, p: float, density: float) -> float:
