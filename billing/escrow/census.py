@@ -31,6 +31,7 @@ def step(
         _remember(store, journal, region, now_ms)
         return True
     census = _newest(store)
+    journal.refresh()
     if journal.compared != census.no and _compare(store, journal, region, census):
         reconcile()
         _join(store, region, census)
@@ -85,7 +86,7 @@ def _compare(store: EscrowStore, journal: Journal, region: str, census: Census) 
 
 def _insert_lost(store: EscrowStore, journal: Journal) -> int:
     """Lives that the database does not know, closed ones too: what they had settled is lost as well."""
-    lives = journal.lives()
+    lives = {one: life for one, life in journal.lives().items() if one not in journal.in_hand}
     known = store.lock_incarnations(lives.keys(), exclusive=False) if lives else {}
     return sum(
         store.insert_incarnation(lost(life))
@@ -148,6 +149,6 @@ def _remember(store: EscrowStore, journal: Journal, region: str, now_ms: int) ->
         return
     with store.transaction():
         states = store.lock_incarnations(gone, exclusive=False)
-    for one, incarnation in states.items():
+    for incarnation in states.values():
         if incarnation.state == "closed":
-            journal.closed(one, now_ms)
+            journal.closed(incarnation.id, now_ms)

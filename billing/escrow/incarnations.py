@@ -26,15 +26,21 @@ def register(
     It is in the journal before the banker hears of it, and so before its first lease.
     """
     life = Life(message.incarnation, region, message.pod, message.machine, message.started_ms)
+    if not journal.is_whole and not store.knows_region(region):
+        journal.whole()  # the region's first banker: nothing can be missing
     # What the database does not know although it was written down, or cannot be told from that, was lost.
     is_lost = message.incarnation in journal.lives() or (
         message.last_seq > 0 and not journal.is_whole
     )
-    journal.registered(life)
-    known = _find(store, message.incarnation)
-    is_new = known is None and _insert(store, life, message, is_lost=is_lost)
-    if known is None:
-        known = _find(store, message.incarnation)
+    journal.in_hand.add(life.incarnation)
+    try:
+        journal.registered(life)
+        known = _find(store, life.incarnation)
+        is_new = known is None and _insert(store, life, message, is_lost=is_lost)
+        if known is None:
+            known = _find(store, life.incarnation)
+    finally:
+        journal.in_hand.discard(life.incarnation)
     assert known is not None  # nobody deletes one
     _look_for_lost(store, message, known)
     return Registration(Cursor(known.id, known.seq, known.state), is_new)

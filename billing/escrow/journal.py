@@ -72,7 +72,8 @@ def _record(line: bytes) -> Record | None:
     """None when it is damaged; the last line may be, as its newline can reach the disk before the rest."""
     try:
         if int(line[:8], 16) == binascii.crc32(line[9:]):
-            return _decode(line[9:])
+            record: Record = _decode(line[9:])
+            return record
     except ValueError:  # of int() or msgspec
         return None
     return None
@@ -81,20 +82,32 @@ def _record(line: bytes) -> Record | None:
 class Journal:
     """A region's memory, and the lines to be appended to it. Its methods are called from several threads."""
 
-    def __init__(self, append: Callable[[bytes], None], data: bytes | None) -> None:
-        """`append` makes a line durable before it returns. `data`: what was written before; None = nothing."""
+    def __init__(
+        self,
+        append: Callable[[bytes], None],
+        data: bytes | None,
+        read: Callable[[], bytes] = bytes,
+    ) -> None:
+        """`append` makes a line durable before it returns. `data`: what was written before; None = nothing. `read`: what
+        is written now, where others write too."""
         self._append = append
+        self._read = read
         self._lives: dict[bytes, Life] = {}
         self._versions: dict[int, int] = {}
         self.is_whole = False
         """Otherwise it was lost, or is new: what it lacks must not be taken for what never was."""
         self.damage = ""
+        self.in_hand: set[bytes] = set()
+        """Incarnations that are being registered: written here, and in the database in a moment."""
         self.compared = 0
         """The census that it was compared with last; not written."""
-        self.load(data or b"")
+        self._load(data or b"")
 
-    def load(self, data: bytes) -> None:
-        """Takes up what is written, on top of what is known (another treasury of the region may write it too)."""
+    def refresh(self) -> None:
+        """Takes up what another treasury of the region has written."""
+        self._load(self._read())
+
+    def _load(self, data: bytes) -> None:
         try:
             for record in decode(data):
                 self._apply(record)
@@ -136,8 +149,10 @@ class Journal:
             for life in self._lives.values()
             if life.closed_ms is None or now_ms - life.closed_ms < KEPT_MS
         ]
-        whole = [Whole()] if self.is_whole else []
-        return b"".join(map(encode, (*kept, Budgets(self._versions), *whole)))
+        records: list[Record] = [*kept, Budgets(self._versions)]
+        if self.is_whole:
+            records.append(Whole())
+        return b"".join(encode(record) for record in records)
 
     def _write(self, record: Record) -> None:
         self._append(encode(record))

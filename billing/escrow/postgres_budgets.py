@@ -149,7 +149,7 @@ class BudgetRows:
             "SELECT id, budget_version FROM campaigns_campaign WHERE %s::bigint[] IS NULL OR id = ANY(%s)",
             [wanted, wanted],
         )
-        return dict(rows)  # type: ignore[arg-type]
+        return {row[0]: row[1] for row in rows}
 
     def alarm(self, kind: str, subject: str, text: str) -> None:
         raise_alarm(kind, subject, text)

@@ -24,14 +24,9 @@ INCARNATION_COLUMNS: Final = "id, region, pod, machine, started_at, state, settl
 
 
 def _incarnation(row: tuple[Any, ...]) -> Incarnation:
-    return Incarnation(
-        row[0].bytes,
-        *row[1:4],
-        at_ms(row[4]),
-        *row[5:7],
-        bytes(row[7]),
-        *row[8:],
-    )
+    values = list(row)
+    values[0], values[4], values[7] = row[0].bytes, at_ms(row[4]), bytes(row[7])
+    return Incarnation(*values)
 
 
 class CensusRows:

@@ -22,18 +22,11 @@ _decode = msgspec.msgpack.Decoder(list[DebitLine]).decode
 
 def hold_of_row(row: tuple[Any, ...]) -> Hold:
     """A row of HOLD_COLUMNS."""
-    return Hold(
-        row[0].bytes,
-        row[1],
-        (row[2], row[3], row[4]),
-        row[5],
-        row[6].bytes,
-        row[7],
-        _decode(bytes(row[8])),
-        at_ms(row[9]),
-        *row[10:17],
-        row[17].bytes if row[17] else b"",
-    )
+    debit, imp, *key, exchange, incarnation, seq, lines, due_at = row[:10]
+    values: list[Any] = [debit.bytes, imp, tuple(key), exchange, incarnation.bytes, seq]
+    values += [_decode(bytes(lines)), at_ms(due_at), *row[10:17]]
+    values.append(row[17].bytes if row[17] else b"")
+    return Hold(*values)
 
 
 def _row(hold: Hold) -> tuple[Any, ...]:

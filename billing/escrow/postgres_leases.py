@@ -29,21 +29,16 @@ STATE_COLUMNS: Final = (
 
 def _granted(row: tuple[Any, ...], key: bytes) -> Lease:
     """A row of _GRANTED as it was granted, signed again: the same bytes as the first time."""
-    identifier, number, request_no, incarnation, *rest, currency, starts_at, ends_at = row
-    return Lease(
-        identifier.bytes,
-        number,
-        request_no,
-        incarnation.bytes,
-        *rest,
-        currency=currency,
-        day_starts_ms=at_ms(starts_at),
-        day_ends_ms=at_ms(ends_at),
-    ).signed(key)
+    values = list(row)
+    values[0], values[3] = row[0].bytes, row[3].bytes
+    values[-2:] = [at_ms(at) for at in row[-2:]]
+    return Lease(*values).signed(key)
 
 
 def state_of_row(row: tuple[Any, ...]) -> LeaseState:
-    return LeaseState(row[0].bytes, (row[1], row[2], row[3]), *row[4:11], row[11].bytes, row[12])
+    values: list[Any] = [row[0].bytes, (row[1], row[2], row[3]), *row[4:]]
+    values[-2] = row[11].bytes
+    return LeaseState(*values)
 
 
 class LeaseRows:

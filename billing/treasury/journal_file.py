@@ -26,7 +26,7 @@ class JournalFile:
         self._lock = path.with_suffix(".lock").open("ab")
         alone = self._is_alone()
         data = path.read_bytes() if path.exists() else None
-        self.journal = Journal(self._append, data)
+        self.journal = Journal(self._append, data, path.read_bytes)
         if self.journal.damage:
             self._put_aside()
         elif alone and data is not None:
@@ -35,10 +35,6 @@ class JournalFile:
         self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         os.fsync(self._file)
         self._sync_folder()
-
-    def refresh(self) -> None:
-        """Takes up what another treasury of the region has written. Raises OSError."""
-        self.journal.load(self._path.read_bytes())
 
     def close(self) -> None:
         os.close(self._file)

@@ -63,6 +63,20 @@ class Escrow(RuleBasedStateMachine):
         )
         self.book = replace(self.book, day=day)
 
+    @rule(region=st.sampled_from("ab"), amount=st.integers(1, 500), no=st.integers(1, 50))
+    def adopt(self, region: str, amount: int, no: int) -> None:
+        """A lease that a restore had lost: it is out, whatever the budget says."""
+        before = self.book.day
+        self.book = coordinator.adopt(self.book, amount, no)
+        self.leases.append((region, amount))
+        assert self.book.day.excess - before.excess == max(0, amount - before.available)
+
+    @rule()
+    def forgive(self) -> None:
+        amount = coordinator.forgiven(self.book.day)
+        assert amount <= max(0, self.book.day.settled - self.book.day.asked)
+        self.book = replace(self.book, day=replace(self.book.day, forgiven=amount))
+
     @rule(asked=AMOUNTS, newer=st.booleans())
     def change_budget(self, asked: int, newer: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         before = self.book.day

@@ -20,8 +20,11 @@ class Command(BaseCommand):
         parser.add_argument("--by", required=True, metavar="EMAIL")
         parser.add_argument("--reason", required=True)
 
-    @scopes_disabled()
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        with scopes_disabled():
+            self._confirm(options)
+
+    def _confirm(self, options: dict[str, Any]) -> None:
         try:
             campaign = confirm_budget(
                 actor=person(options["by"]),

@@ -32,7 +32,7 @@ def test_two_treasuries_write_one_file(tmp_path: Path) -> None:
     one, two = JournalFile(path), JournalFile(path)
     one.journal.registered(life(1))
     two.journal.registered(life(2))
-    one.refresh()
+    one.journal.refresh()
     assert one.journal.lives().keys() == {life(1).incarnation, life(2).incarnation}
     one.close()
     two.close()
