@@ -43,6 +43,9 @@ class Payer(msgspec.Struct):
     rate_ms: int = 0
     request: LeaseRequest | None = None
     sent_ms: int = 0
+    patience_ms: int = 0
+    """How long it waits for an answer before it asks again: doubles while none comes in time, so that a treasury that
+    has fallen behind is not asked more the slower it is."""
     not_before_ms: int = 0
     renew_ms: int = 0
     """How long before the end of its last lease it asks again (jittered)."""
@@ -100,10 +103,13 @@ class Demand:
         if payer is None or not self.enabled:
             return None
         if payer.request is not None:
-            if now_ms - payer.sent_ms < self._times.request_retry_ms:
+            if now_ms - payer.sent_ms < payer.patience_ms:
                 return None
-            payer.sent_ms = now_ms
-            return payer.request
+            self._lose_patience(payer)
+            if not self._is_too_old(payer.request, now_ms):
+                payer.sent_ms = now_ms
+                return payer.request
+            payer.request = None
         if not self._needs(payer, standing, now_ms):
             return None
         return self._ask(payer, now_ms)
@@ -129,6 +135,15 @@ class Demand:
         payer = self._payers.get(campaign)
         if payer is not None and payer.request is not None and payer.request.no == request_no:
             payer.request = None
+            payer.patience_ms = self._times.request_retry_ms
+
+    def came_too_late(self, campaign: int, request_no: int, now_ms: int) -> None:
+        """A lease came that cannot be spent any more: asking again at once would only make the queue longer."""
+        payer = self._payers.get(campaign)
+        if payer is not None and payer.request is not None and payer.request.no == request_no:
+            payer.request = None
+            self._lose_patience(payer)
+            payer.not_before_ms = now_ms + payer.patience_ms
 
     def refused(self, campaign: int, request_no: int, retry_ms: int, now_ms: int) -> bool:
         """No lease for this request: a new one, with a new number, after `retry_ms`. False for an old refusal."""
@@ -136,8 +151,16 @@ class Demand:
         if payer is None or payer.request is None or payer.request.no != request_no:
             return False
         payer.request = None
+        payer.patience_ms = self._times.request_retry_ms
         payer.not_before_ms = now_ms + max(retry_ms, self._times.refused_retry_ms)
         return True
+
+    def _lose_patience(self, payer: Payer) -> None:
+        payer.patience_ms = min(2 * payer.patience_ms, self._times.lease_working_ms)
+
+    def _is_too_old(self, request: LeaseRequest, now_ms: int) -> bool:
+        """Its lease would be over before it could be spent."""
+        return now_ms - self._first_sent.get(request.no, 0) >= self._times.lease_working_ms
 
     def _needs(self, payer: Payer, standing: Standing, now_ms: int) -> bool:
         cold_ms = now_ms - WARM_TERMS * self._times.lease_term_ms
@@ -166,6 +189,7 @@ class Demand:
             max(BIDS_MIN * payer.bid_micros, int(expected)),
         )
         payer.sent_ms = now_ms
+        payer.patience_ms = max(payer.patience_ms, self._times.request_retry_ms)
         payer.smallest_micros = payer.bid_micros
         payer.renew_ms = int(self._times.renew_before_end_ms * self._random.uniform(0.8, 1.2))
         self._first_sent[self._last_no] = now_ms

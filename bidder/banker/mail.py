@@ -58,8 +58,10 @@ class Mail:
         first_sent_ms = self._demand.first_sent_ms(lease.request_no)
         verdict, changes = self._book.accept(lease, first_sent_ms, boot_ms)
         self.verdicts[verdict] += 1
-        if verdict in {Verdict.ACCEPTED, Verdict.TOMBSTONED}:
+        if verdict is Verdict.ACCEPTED:
             self._demand.answered(lease.campaign, lease.request_no)
+        elif verdict is Verdict.TOMBSTONED:
+            self._demand.came_too_late(lease.campaign, lease.request_no, boot_ms)
         self._group.lease_changes(changes, wall_ms)
 
     def _refuse(self, message: Refuse, boot_ms: int) -> None:

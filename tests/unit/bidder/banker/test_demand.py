@@ -166,3 +166,39 @@ def test_remembered_requests_are_bounded(demand: Demand, monkeypatch: pytest.Mon
         demand.due(campaign, NOTHING, 0)
     assert demand.first_sent_ms(1) is None
     assert demand.first_sent_ms(2) == 0
+
+
+def test_a_slow_treasury_is_asked_less_and_less_often(demand: Demand) -> None:
+    demand.wanted(70, 7, 50, 0)
+    sent = [at for at in range(0, 16_000, 100) if demand.due(7, NOTHING, at) is not None]
+    assert sent == [0, 1_000, 3_000, 7_000, 15_000]
+
+
+def test_a_request_whose_lease_would_be_over_is_given_up_for_a_new_one(demand: Demand) -> None:
+    demand.wanted(70, 7, 50, 0)
+    numbers = set()
+    for at in range(0, 40_000, 100):
+        demand.wanted(70, 7, 50, at)
+        request = demand.due(7, NOTHING, at)
+        if request is not None:
+            numbers.add(request.no)
+    assert numbers == {1, 2}
+    assert (demand.first_sent_ms(2) or 0) >= 25_000
+
+
+def test_a_lease_that_came_too_late_is_not_asked_for_again_at_once(demand: Demand) -> None:
+    demand.wanted(70, 7, 50, 0)
+    demand.due(7, NOTHING, 0)
+    demand.came_too_late(7, 1, 100)
+    assert demand.due(7, NOTHING, 2_000) is None
+    assert demand.due(7, NOTHING, 2_100) is not None
+
+
+def test_an_answer_in_time_restores_patience(demand: Demand) -> None:
+    demand.wanted(70, 7, 50, 0)
+    demand.due(7, NOTHING, 0)
+    demand.due(7, NOTHING, 1_000)
+    demand.answered(7, 1)
+    demand.due(7, NOTHING, 2_000)
+    assert demand.due(7, NOTHING, 2_999) is None
+    assert demand.due(7, NOTHING, 3_000) is not None
