@@ -135,11 +135,20 @@ def test_a_cold_payer_is_dropped_and_a_warm_one_renewed(demand: Demand) -> None:
 
 def test_a_cold_payer_with_a_request_in_flight_is_kept_until_it_is_answered(demand: Demand) -> None:
     demand.wanted(70, 7, 50, 0)
+    demand.wanted(70, 7, 50, -50_000)
     demand.due(7, NOTHING, 0)
-    assert len(demand.tick(lambda _: NOTHING, 70_000)) == 1
+    assert len(demand.tick(lambda _: NOTHING, 20_000)) == 1
     demand.answered(7, 1)
-    assert demand.due(7, NOTHING, 70_000) is None
+    assert demand.due(7, NOTHING, 20_000) is None
+    assert demand.tick(lambda _: NOTHING, 20_000) == []
+    assert demand.payer_count == 0
+
+
+def test_a_cold_payer_whose_request_is_too_old_is_dropped(demand: Demand) -> None:
+    demand.wanted(70, 7, 50, 0)
+    demand.due(7, NOTHING, 0)
     assert demand.tick(lambda _: NOTHING, 70_000) == []
+    demand.tick(lambda _: NOTHING, 70_001)
     assert demand.payer_count == 0
 
 
