@@ -85,7 +85,7 @@ class Faults:
         try:
             self._carry_out(planned)
         except (NotAcceptedError, OSError, psycopg.Error, subprocess.SubprocessError) as error:
-            done.failed = str(error)[:300]
+            done.failed = " ".join(str(error).split())[:200]
         done.to_ms = now_ms()
         said = f"NOT DONE: {done.failed}" if done.failed else ""
         tell(
