@@ -35,7 +35,9 @@ def main() -> int:
     _show_coverage(result)
     for failure in result.failures[:FAILURES_SHOWN]:
         _say(f"seed {failure.seed}: {failure.text[:300]}")
-    _say(f"{len(result.failures)} seeds failed {dict(Counter(f.invariant for f in result.failures))}")
+    _say(
+        f"{len(result.failures)} seeds failed {dict(Counter(f.invariant for f in result.failures))}"
+    )
     if result.failures:
         _show_trace(result.failures[0], arguments.bug)
     return bool(result.failures)

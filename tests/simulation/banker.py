@@ -18,9 +18,9 @@ from bidder.banker.demand import Demand
 from bidder.banker.group import Group
 from bidder.banker.mail import Mail
 from bidder.banker.outbox import OutboxError
-from bidder.banker.shipping import Shipping
-from rtbplatform.kernel import ipc, wire
-from tests.simulation.disks import DiskError, File
+from rtbplatform.kernel import ipc
+from tests.simulation.disks import DiskError
+from tests.simulation.relay import HEARD, Relay, Stream, new_shipping
 from tests.simulation.world import Actor, Crash
 
 if TYPE_CHECKING:
@@ -30,28 +30,8 @@ COMMIT_WAIT_MS = 2
 LAZY_WAIT_MS = 10
 PULSE_MS = (4_000, 9_000)
 """Production looks every 100 ms; money does not depend on it."""
-RELAY_MS = 8
-WINDOW_BYTES = 64 * 1024
-AT_ONCE = 16
+LOOK_MS = 40_000
 RETENTION_MS = 72 * 3_600_000
-
-
-HEARD: dict[type, str] = {
-    wire.Grant: "accept",
-    wire.Recall: "recall",
-    wire.Inquire: "inquire",
-    wire.Mark: "mark",
-    wire.Cursor: "cursor",
-}
-"""Protocol steps by the mail that makes them."""
-
-
-class Stream:
-    """One incarnation's stream on its way out."""
-
-    def __init__(self, file: File, shipping: Shipping) -> None:
-        self.file, self.shipping = file, shipping
-        self.registered_ms = -(10**12)
 
 
 class Banker(Actor):
@@ -68,16 +48,14 @@ class Banker(Actor):
         self.book = LeaseBook(self.incarnation, machine.settings.lease_key)
         self.demand = Demand(self.incarnation, self.times, world.random)
         self.group = Group(self.incarnation, self.book, self.demand)
-        self.shipping = self._new_shipping(0)
-        self.dead = DeadStreams(self.incarnation, self._new_shipping, RETENTION_MS)
+        self.shipping = new_shipping(self.times)(0)
+        self.dead = DeadStreams(self.incarnation, new_shipping(self.times), RETENTION_MS)
         self.mail = Mail(
             *(self.incarnation, self.group, self.book, self.demand, self.shipping, self.dead)
         )
-        self.streams: dict[bytes, Stream] = {}
+        self.relay = Relay(self)
         self.workers: dict[int, Any] = {}
-        self.letters: list[wire.LeaseRequest] = []
         self._flush_ms = 0
-        self._relays = False
         self._copies: list[bytes] = []
         self.is_stopping = False
 
@@ -112,20 +90,20 @@ class Banker(Actor):
         boot_ms = self.clock.boot_ms()
         if isinstance(message, ipc.Submit):
             refused = self.group.submit(connection, message, boot_ms)
-            self._ran("debit")
+            self.ran("debit")
             if refused is None:
                 self._commit_soon(COMMIT_WAIT_MS)
                 return
-            self._post_requests()
+            self.relay.post_requests()
             worker.hear(self._mirror(refused.unfundable))
             worker.hear(refused)
         elif isinstance(message, ipc.Outcomes):
             self.group.outcomes(message)
-            self._ran("outcome")
+            self.ran("outcome")
             self._commit_soon(LAZY_WAIT_MS)
         elif isinstance(message, ipc.Notice):
             declined = self.group.notice(connection, message)
-            self._ran("notice")
+            self.ran("notice")
             if declined is None:
                 self._commit_soon(COMMIT_WAIT_MS)
             else:
@@ -135,7 +113,7 @@ class Banker(Actor):
                 self.demand.wanted(advertiser, campaign, bid, boot_ms)
                 request = self.demand.due(campaign, self.book.standing(campaign), boot_ms)
                 if request is not None:
-                    self._post(request)
+                    self.relay.post(request)
 
     def gone(self, connection: int) -> None:
         """A worker's connection has ended."""
@@ -149,7 +127,7 @@ class Banker(Actor):
         if worker is None:
             return
         self.point()
-        self._ran("acknowledge")
+        self.ran("acknowledge")
         campaigns = {line.campaign for one in acks.debits for line in one.lines}
         worker.hear(self._mirror(campaigns))
         worker.hear(acks)
@@ -185,111 +163,31 @@ class Banker(Actor):
         except DiskError as error:
             self._fatal(error)
         if batch is not None:
-            self._ran("commit")
+            self.ran("commit")
             for row in batch.leases:
                 if row.state != "open":
-                    self._ran("seal" if row.state == "sealed" else "tombstone")
-        self._post_requests()
+                    self.ran("seal" if row.state == "sealed" else "tombstone")
+        self.relay.post_requests()
         self._tell_changes()
-        self._relay()
+        self.relay.send()
 
     def _tell_changes(self) -> None:
         changed = self.book.take_changed()
-        if changed:
-            mirror = self._mirror(changed)
-            for worker in self.workers.values():
-                worker.hear(mirror)
+        for worker in self.workers.values() if changed else ():
+            worker.hear(self._mirror(changed))
 
     def _pulse(self) -> None:
         boot_ms = self.clock.boot_ms()
         if not self.is_stopping:
             self.group.lease_changes(self.book.tick(boot_ms), self.clock.wall_ms())
             for request in self.demand.tick(self.book.standing, boot_ms):
-                self._post(request)
+                self.relay.post(request)
         self.book.forget(boot_ms)
         if self.shipping.settled_seq != self.file.settled:
             self.file.write_cursor(self.shipping.settled_seq, None)
         self._flush()
-        self._relay()
+        self.relay.send()
         self.after(self.world.random.randrange(*PULSE_MS), self._pulse)
-
-    # mail
-    def _post(self, request: wire.LeaseRequest) -> None:
-        self._ran("request")
-        self.letters.append(request)
-        self._relay_soon()
-
-    def _post_requests(self) -> None:
-        for request in self.group.requests:
-            self._post(request)
-        self.group.requests.clear()
-
-    def _relay_soon(self) -> None:
-        if not self._relays:
-            self._relays = True
-            self.after(RELAY_MS, self._relay_due)
-
-    def _relay_due(self) -> None:
-        self._relays = False
-        self._relay()
-
-    def _relay(self) -> None:
-        """One pipeline of registrations, chunks and letters."""
-        boot_ms = self.clock.boot_ms()
-        mail: list[Any] = []
-        sending: list[Stream] = []
-        for stream in self.streams.values():
-            stream.shipping.tick(boot_ms)
-            if stream.shipping.registers:
-                mail += self._registration(stream, boot_ms)
-            chunks = self._chunks(stream, boot_ms)
-            if chunks:
-                mail += chunks
-                sending.append(stream)
-        mail += self.letters
-        self.letters = []
-        if not mail:
-            return
-        try:
-            box = self.machine.redis
-            box.push(self, "bankers", "treasury", mail)
-        except RedisError:
-            for stream in sending:
-                stream.shipping.failed(boot_ms)
-
-    def _registration(self, stream: Stream, boot_ms: int) -> list[wire.Register]:
-        if boot_ms - stream.registered_ms < self.times.request_retry_ms:
-            return []
-        stream.registered_ms = boot_ms
-        stream.shipping.register_sent()
-        identity = stream.file.identity
-        is_own = identity.incarnation == self.incarnation
-        disk = self.machine.disk
-        values: dict[str, Any] = {}
-        if is_own:
-            values = {"found": disk.found(), "copies": disk.copies(), "epoch": self.book.epoch}
-        return [
-            wire.Register(
-                *(identity.incarnation, identity.region, identity.pod, identity.text()),
-                identity.started_ms,
-                stream.file.head().last_seq,
-                **values,
-            )
-        ]
-
-    def _chunks(self, stream: Stream, boot_ms: int) -> list[wire.Ship]:
-        shipping = stream.shipping
-        mail: list[wire.Ship] = []
-        if not shipping.may_send():
-            return mail
-        for chunk in stream.file.chunks_after(shipping.sent_seq, stream.file.incarnation, AT_ONCE):
-            if not shipping.may_send():
-                break
-            shipping.sent(chunk.last_seq, len(chunk.payload) + 150, boot_ms)
-            mail.append(wire.Ship(chunk))
-            self._ran("ship")
-        shipping.has_more = len(mail) == AT_ONCE
-        return mail
 
     def _read(self, incarnation: bytes) -> None:
         """What lies in an incarnation's mailbox."""
@@ -307,30 +205,32 @@ class Banker(Actor):
             return
         if not self.group.is_empty:
             self._commit_soon(COMMIT_WAIT_MS)
-        elif any(one.shipping.registers or one.shipping.has_more for one in self.streams.values()):
-            self._relay_soon()
+        elif any(
+            one.shipping.registers or one.shipping.has_more for one in self.relay.streams.values()
+        ):
+            self.relay.soon()
         if self.dead.is_roused:
             self._look_once()
 
     def _receive(self, message: Any) -> None:
-        self._ran(HEARD.get(type(message), ""))
+        self.ran(HEARD.get(type(message), ""))
         if self.world.tracing:
             self.world.note(self.name, type(message).__name__.lower(), message)
         self.mail.receive(message, self.clock.boot_ms(), self.clock.wall_ms())
 
     def _receive_dead(self, incarnation: bytes, message: Any) -> None:
-        stream = self.streams.get(incarnation)
+        stream = self.relay.streams.get(incarnation)
         dead = self.dead.shipped.get(incarnation)
         step = self.dead.receive(incarnation, message, self.clock.boot_ms(), self.clock.wall_ms())
         if step is Step.REST and stream is not None and dead is not None:
             stream.file.write_cursor(dead.shipping.settled_seq, dead.closed_ms)
             stream.file.owner = None
-            del self.streams[incarnation]
+            del self.relay.streams[incarnation]
 
     # dead streams
     def _look(self) -> None:
         self._look_once()
-        self.after(40_000, self._look)
+        self.after(LOOK_MS, self._look)
 
     def _look_once(self) -> None:
         disk = self.machine.disk
@@ -356,8 +256,8 @@ class Banker(Actor):
             return
         except DiskError as error:
             self._fatal(error)
-        self._ran("recover")
-        self._ran("fence")
+        self.ran("recover")
+        self.ran("fence")
         dead = self.dead.shipped_from(
             incarnation, file.head().last_seq, file.settled_seq(), file.closed_ms()
         )
@@ -366,12 +266,10 @@ class Banker(Actor):
     # life
     def _add(self, stream: Stream) -> None:
         incarnation = stream.file.incarnation
-        self.streams[incarnation] = stream
+        self.relay.streams[incarnation] = stream
         read = lambda: self._read(incarnation)  # noqa: E731
-        self.machine.redis.readers[incarnation] = lambda: (
-            (self, read) if self.is_alive else None
-        )
-        self._relay_soon()
+        self.machine.redis.readers[incarnation] = lambda: (self, read) if self.is_alive else None
+        self.relay.soon()
 
     def end(self) -> None:
         """SIGTERM: workers first, then the fence, then what is left is shipped."""
@@ -398,9 +296,6 @@ class Banker(Actor):
         self.machine.disk.processes_end(self)
         self.machine.banker_died(self)
 
-    def _new_shipping(self, settled_seq: int) -> Shipping:
-        return Shipping(settled_seq, WINDOW_BYTES, self.times.relay_retry_ms)
-
-    def _ran(self, step: str) -> None:
+    def ran(self, step: str) -> None:
         if step:
             self.world.coverage.ran(step, self.region, self.world.now)

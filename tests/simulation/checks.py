@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from billing.escrow.values import Day, LeaseState
-from tests.simulation.truth import UNLIMITED, Debit, Limit
+from tests.simulation.truth import UNLIMITED, Limit
+from tests.simulation.truth_disks import Debit
 from tests.simulation.world import Violation
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def _streams_are_settled(simulation: Simulation) -> None:
             if known.seq != file.head().last_seq:
                 raise Violation("E10", "a stream was closed before its end", (incarnation,))
         elif known.state != "quarantined":
-            raise Violation("E10", f"{known.pod} is still {known.state} {known.alarm}", (incarnation,))
+            raise Violation(
+                "E10", f"{known.pod} is still {known.state} {known.alarm}", (incarnation,)
+            )
     newest = db.newest_census()
     if newest is None or not newest.is_complete or newest.server != db.server():
         raise Violation("E10", f"the census is open: {newest}")
@@ -76,7 +79,7 @@ def _days_add_up(simulation: Simulation) -> None:
 
 
 def _nothing_quarantined(simulation: Simulation, day: Day) -> None:
-    waiting = [one for one in simulation.people.store.quarantines()]
+    waiting = list(simulation.people.store.quarantines())
     if day.quarantined and not waiting:
         raise Violation("E10", f"quarantined without a quarantine: {day}", (day.key,))
 

@@ -30,6 +30,11 @@ class Coverage:
         self.faults: Counter[str] = Counter()
         self._active: list[tuple[int, str, str | None]] = []
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether anything has struck yet."""
+        return bool(self._active)
+
     def strikes(self, fault: str, region: str | None, now_ms: int, for_ms: int) -> None:
         self.faults[fault] += 1
         self._active.append((now_ms + max(for_ms, WINDOW_MS), fault, region))

@@ -84,6 +84,10 @@ class Database:
         self.censuses: Rows = {}
         self.marks: Rows = {}
         """The newest, under None."""
+        self._make_ledger()
+
+    def _make_ledger(self) -> None:
+        """Holds and notices, campaigns, audit trail, postings."""
         self.holds: Rows = {}
         self.imps: Rows = {}
         """Which imps of a debit have holds: tuples by debit id."""

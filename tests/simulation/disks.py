@@ -54,7 +54,10 @@ class File:
         if self.fails == "full":
             raise DiskError("no space left on device")
         rows = batch.leases
-        self._unsynced = ({one.lease.id: self.leases.get(one.lease.id) for one in rows}, self.fenced)
+        self._unsynced = (
+            {one.lease.id: self.leases.get(one.lease.id) for one in rows},
+            self.fenced,
+        )
         self.chunks.append((batch.chunk, batch.undecided_from))
         self.leases.update((one.lease.id, one) for one in rows)
         self.fenced = batch.fences

@@ -79,9 +79,7 @@ class Exchange(Actor):
                     micros_per_price="1",
                 ),
             )
-            notice = Notice(
-                *(kind, token, str(bill), committed.debit_id, imp, min(amount, bill))
-            )
+            notice = Notice(*(kind, token, str(bill), committed.debit_id, imp, min(amount, bill)))
             delay_ms = random.randrange(50, HORIZON_MS - 1_500)
             if self.notices_late > 0:
                 self.notices_late -= 1

@@ -172,7 +172,7 @@ class People(Actor):
 
     def _recover(self, incarnation: bytes, file: File) -> None:
         """`manage.py recover_outbox`: the file is fenced, and its stream settled to its end."""
-        from bidder.banker import recovery  # noqa: PLC0415 - as the command does
+        from bidder.banker import recovery
 
         reopen(self.store, incarnation)
         file.owner = self

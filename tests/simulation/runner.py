@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import traceback
@@ -50,10 +51,22 @@ class Result(Struct):
         self.failures += other.failures
 
 
-def quiet() -> None:
-    """What production code logs about faults is expected here."""
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What production code logs about faults is expected here; and garbage waits for the end of a seed."""
+    logged, configured = logging.root.manager.disable, structlog.get_config()
     logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        cache_logger_on_first_use=False,
+    )
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        logging.disable(logged)
+        structlog.configure(**configured)
 
 
 def plan_of(seed: int, kinds: Sequence[str] = ()) -> Plan:
@@ -83,14 +96,10 @@ def run_seed(
     return simulation, None
 
 
-def run_batch(
-    seeds: Iterable[int], kinds: Sequence[str], bug: str = "", steps: int = 0
-) -> Result:
+def run_batch(seeds: Iterable[int], kinds: Sequence[str], bug: str = "", steps: int = 0) -> Result:
     """Seeds in this process; with a bug, until it is found."""
-    quiet()
-    gc.disable()
     result = Result(0, 0, Coverage(), [])
-    with bugs.planted(bug):
+    with quiet(), bugs.planted(bug):
         for seed in seeds:
             plan = plan_of(seed, kinds)
             simulation, violation = run_seed(seed, plan, steps=steps)
@@ -99,9 +108,7 @@ def run_batch(
             result.steps += simulation.world.steps
             result.coverage.add(simulation.world.coverage)
             if violation is not None:
-                result.failures.append(
-                    Failure(seed, violation.invariant, str(violation), plan)
-                )
+                result.failures.append(Failure(seed, violation.invariant, str(violation), plan))
                 if bug:
                     break
     return result
@@ -150,7 +157,7 @@ def _spread(work: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int)
 def shrink(failure: Failure, bug: str = "") -> Plan:
     """The fewest faults with which the seed still breaks the same invariant."""
     plan = list(failure.plan)
-    with bugs.planted(bug):
+    with quiet(), bugs.planted(bug):
         for fault in list(plan):
             smaller = [one for one in plan if one is not fault]
             _, violation = run_seed(failure.seed, smaller)
@@ -161,7 +168,7 @@ def shrink(failure: Failure, bug: str = "") -> Plan:
 
 def trace(failure: Failure, plan: Plan, bug: str = "") -> list[str]:
     """What happened to what the violation is about, event by event."""
-    with bugs.planted(bug):
+    with quiet(), bugs.planted(bug):
         simulation, violation = run_seed(failure.seed, plan, tracing=True)
     if violation is None:
         return ["it does not fail alone"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-
 from unittest.mock import patch
 
 from billing.escrow.store import SpendKey
@@ -22,6 +21,7 @@ from tests.simulation.exchange import HORIZON_MS, Exchange
 from tests.simulation.machine import Machine, Settings
 from tests.simulation.people import People
 from tests.simulation.redis_box import RedisBox
+from tests.simulation.striking import PAUSE_TERMS
 from tests.simulation.treasury import JournalDisk, Treasury
 from tests.simulation.truth import Truth
 from tests.simulation.world import Violation, World
@@ -34,9 +34,7 @@ REST_MS = 2 * TIMES.lease_term_ms + 30_000
 ENDS_MS = 20_000
 """Of the rest, what bankers have to stop in."""
 STEPS_MAX = 20_000
-SETTINGS = Settings(
-    TIMES, derive("s", "lease"), derive("s", "notice"), BudgetCalendar(DAY_SECONDS)
-)
+SETTINGS = Settings(TIMES, derive("s", "lease"), derive("s", "notice"), BudgetCalendar(DAY_SECONDS))
 REMEMBER_MS = 10_000
 BURST_S = 40
 """The exchange that pays on notice asks in the first quarter of this: its holds end together, on few marks."""
@@ -59,7 +57,7 @@ class Simulation:
         self.settings = SETTINGS
         self.db = Database(world.random, lambda: world.now)
         self.truth = Truth(world, self.db)
-        self.pause_ms = faults.PAUSE_TERMS * TIMES.lease_term_ms
+        self.pause_ms = PAUSE_TERMS * TIMES.lease_term_ms
         self.boxes = [RedisBox(world, region) for region in REGIONS]
         self.people = People(self)
         self._found()
@@ -92,9 +90,7 @@ class Simulation:
         tables.begin()
         number = 0
         for advertiser in (1, 2):
-            tables.put(
-                self.db.balances, advertiser, Scope(0, random.randrange(8_000, 60_000))
-            )
+            tables.put(self.db.balances, advertiser, Scope(0, random.randrange(8_000, 60_000)))
             self.truth.limits[(advertiser,)] = checks.limit(self.db.balances[advertiser].limit)
             for _ in range(advertiser):
                 number += 1
@@ -135,7 +131,7 @@ class Simulation:
 
     def _wants(self) -> list[ipc.Want]:
         random = self.world.random
-        campaigns = random.sample(list(self.db.campaigns), random.choice((1, 1, 1, 2)))
+        campaigns = random.choices(list(self.db.campaigns), k=random.choice((1, 1, 1, 2)))
         return [
             ipc.Want(
                 *(imp, self.db.campaigns[campaign].advertiser, campaign, random.randrange(20, 160))

@@ -135,7 +135,7 @@ class Treasury(Actor):
             raise Violation("exception", f"{type(error).__name__}: {error}") from error
 
     # ports.Mail
-    def take(self, timeout_s: float) -> list[Any]:  # noqa: ARG002 - there is mail, or not
+    def take(self, timeout_s: float) -> list[Any]:
         taken: list[Any] = self.box.pop(self, "treasury", "treasury", 500)
         return taken
 

@@ -12,35 +12,13 @@ from msgspec import Struct
 
 from billing.escrow.values import Day, Key, LeaseState
 from rtbplatform.kernel import ipc
-from rtbplatform.kernel.stream import (
-    AuctionEntry,
-    Chunk,
-    DebitLine,
-    Entry,
-    FenceEntry,
-    LeaseEntry,
-    OutcomeEntry,
-    chunk_entries,
-)
 from tests.simulation.database import Database
 from tests.simulation.tables import MISSING, Rows
+from tests.simulation.truth_disks import DiskTruth
 from tests.simulation.world import Violation, World
 
 Place = tuple[int, ...]
 """A scope: (advertiser), (advertiser, campaign) or a campaign-day."""
-
-
-class Debit(Struct):
-    """A debit that stands in an outbox."""
-
-    id: bytes
-    incarnation: bytes
-    seq: int
-    exchange: int
-    lines: list[DebitLine]
-    hold_ms: int
-    outcome: str = ""
-    """void | unknown, once its stream says so"""
 
 
 class Limit(Struct):
@@ -61,29 +39,12 @@ HOLD_STEPS = {
 }
 
 
-class Truth:
+class Truth(DiskTruth):
     """The simulator's own account of a world."""
 
     def __init__(self, world: World, db: Database) -> None:
-        self.world, self.db = world, db
+        super().__init__(world, db)
         db.on_commit = self.database_commits
-        self.debits: dict[bytes, Debit] = {}
-        self.by_seq: dict[tuple[bytes, int], Debit] = {}
-        self.spent: dict[bytes, int] = {}
-        """By lease: debited and not void, as its outbox says."""
-        self.sealed: dict[bytes, int] = {}
-        """Lease -> seq of its seal or tombstone."""
-        self.fenced: dict[bytes, int] = {}
-        """Incarnation -> seq of its fence."""
-        self.granted: dict[bytes, Any] = {}
-        """Every lease that any history of the database has granted: lease -> kernel.Lease."""
-        self.entries: dict[bytes, list[Entry]] = {}
-        """By the hash of a chunk."""
-        self.decoded: dict[bytes, list[Entry]] = {}
-        """By payload: settlement decodes the same bytes again, and they are pure values."""
-        self.bankers: dict[bytes, Any] = {}
-        """Incarnation -> the process, dead or alive."""
-        self.files: dict[bytes, Any] = {}
         self.seen: dict[Place, int] = {}
         """What the observer counts, by scope."""
         self.seen_debits: dict[bytes, int] = {}
@@ -99,76 +60,6 @@ class Truth:
         self.limits: dict[Place, Limit] = {}
         self.clock_jumps: list[int] = []
         """When the database's clock jumped."""
-
-    # disks
-    def written(self, file: Any, chunk: Chunk) -> None:
-        """A chunk stands in an outbox (E3, E8)."""
-        self.files[chunk.incarnation] = file
-        entries = chunk_entries(chunk.payload)
-        self.entries[chunk.hash] = self.decoded[chunk.payload] = entries
-        self._check_chain(file, chunk)
-        for seq, entry in enumerate(entries, chunk.first_seq):
-            if isinstance(entry, AuctionEntry):
-                if entry.lines:
-                    self._debit(chunk.incarnation, seq, entry)
-            elif isinstance(entry, OutcomeEntry):
-                for outcome in entry.void:
-                    self.by_seq[chunk.incarnation, outcome.seq].outcome = "void"
-                    for line in outcome.lines:
-                        self.spent[line.lease] -= line.amount_micros
-                for outcome in entry.unknown:
-                    self.by_seq[chunk.incarnation, outcome.seq].outcome = "unknown"
-            elif isinstance(entry, LeaseEntry):
-                for change in entry.changes:
-                    if change.kind != "accepted":
-                        self.sealed[change.lease] = seq
-            elif isinstance(entry, FenceEntry):
-                self.fenced[chunk.incarnation] = seq
-
-    def _debit(self, incarnation: bytes, seq: int, entry: AuctionEntry) -> None:
-        debit = Debit(
-            *(entry.debit_id, incarnation, seq, entry.exchange, entry.lines, entry.hold_ms)
-        )
-        if entry.debit_id in self.debits:
-            raise Violation("E6", "a debit id stands in outboxes twice", (entry.debit_id,))
-        self.debits[entry.debit_id] = self.by_seq[incarnation, seq] = debit
-        for line in entry.lines:
-            lease = self.granted.get(line.lease)
-            spent = self.spent.get(line.lease, 0) + line.amount_micros
-            self.spent[line.lease] = spent
-            if lease is None or lease.incarnation != incarnation or line.lease in self.sealed:
-                raise Violation("E3", "a debit on a lease that is not there", (line.lease,))
-            if spent > lease.amount_micros or lease.day != line.day:
-                raise Violation("E3", f"{spent} debited on {lease}", (line.lease,))
-
-    def _check_chain(self, file: Any, chunk: Chunk) -> None:
-        before = file.chunks[-2][0] if len(file.chunks) > 1 else None
-        seq, digest = (before.last_seq, before.hash) if before else (0, bytes(32))
-        if chunk.first_seq != seq + 1 or chunk.prev_hash != digest:
-            raise Violation("E8", f"a stream has a gap at {chunk.first_seq}", (chunk.incarnation,))
-
-    def unwritten(self, file: Any, chunk: Chunk) -> None:
-        """A power cut has taken a chunk that was not fsynced."""
-        for seq, entry in enumerate(self.entries[chunk.hash], chunk.first_seq):
-            if isinstance(entry, AuctionEntry) and entry.lines:
-                del self.debits[entry.debit_id], self.by_seq[chunk.incarnation, seq]
-                for line in entry.lines:
-                    self.spent[line.lease] -= line.amount_micros
-            elif isinstance(entry, OutcomeEntry):
-                for outcome in (*entry.void, *entry.unknown):
-                    debit = self.by_seq.get((chunk.incarnation, outcome.seq))
-                    if debit is None:
-                        continue
-                    if debit.outcome == "void":
-                        for line in outcome.lines:
-                            self.spent[line.lease] += line.amount_micros
-                    debit.outcome = ""
-            elif isinstance(entry, LeaseEntry):
-                for change in entry.changes:
-                    if self.sealed.get(change.lease) == seq:
-                        del self.sealed[change.lease]
-            elif isinstance(entry, FenceEntry):
-                self.fenced.pop(chunk.incarnation, None)
 
     # the observer
     def answered(self, machine: Any, committed: ipc.Committed) -> None:
@@ -218,8 +109,6 @@ class Truth:
     def database_commits(self, written: list[tuple[Rows, Any, Any]]) -> None:
         """Every transaction, before anybody hears of it (E2, E4, E9)."""
         db = self.db
-        ran = self.world.coverage.ran
-        now = self.world.now
         before: dict[Key, Any] = {}
         leases: dict[bytes, Any] = {}
         scopes: set[Place] = set()
@@ -228,23 +117,12 @@ class Truth:
                 before.setdefault(key, was)
             elif table is db.leases:
                 leases.setdefault(key, was)
-                if was is MISSING:
-                    ran("rollover", None, now)
             elif table is db.regions:
                 before.setdefault(key[0], db.days[key[0]])
-                if was is not MISSING and was[0] != table[key][0]:
-                    ran("rebalance", key[1], now)
-            elif table is db.holds:
-                ran(HOLD_STEPS.get(db.holds[key].state, ""), None, now)
-            elif table is db.orphans:
-                ran("park", None, now)
-            elif table is db.censuses:
-                ran("census", None, now)
-            elif table is db.incarnations:
-                if was is not MISSING and db.incarnations[key].state == "quarantined" != was.state:
-                    ran("quarantine", None, now)
             elif table is db.totals or table is db.balances:
                 scopes.add(key if isinstance(key, tuple) else (key,))
+            if self.world.coverage.is_watching:
+                self._ran(table, key, was)
         for lease_id, was in leases.items():
             self._lease_changes(db.leases[lease_id], None if was is MISSING else was)
         for key, was in before.items():
@@ -252,6 +130,23 @@ class Truth:
             scopes.update((key[:1], key[:2]))
         for place in scopes:
             self._check_scope(place)
+
+    def _ran(self, table: Rows, key: Any, was: Any) -> None:
+        """Which protocol step wrote a row."""
+        db, step, region = self.db, "", None
+        if table is db.days and was is MISSING:
+            step = "rollover"
+        elif table is db.regions and was is not MISSING and was[0] != table[key][0]:
+            step, region = "rebalance", key[1]
+        elif table is db.holds:
+            step = HOLD_STEPS.get(table[key].state, "")
+        elif table is db.orphans:
+            step = "park"
+        elif table is db.censuses:
+            step = "census"
+        elif table is db.incarnations and table[key].state == "quarantined":
+            step = "quarantine"
+        self.world.coverage.ran(step, region, self.world.now)
 
     def _lease_changes(self, lease: LeaseState, was: LeaseState | None) -> None:
         if was is None:
@@ -266,7 +161,7 @@ class Truth:
         if not any(end is not None and end <= settled for end in ends):
             raise Violation("E4", f"{lease} returned without its end", (lease.id,))
         banker = self.bankers.get(lease.incarnation)
-        if banker is not None and banker.is_alive and lease.id in banker.book._open:  # noqa: SLF001
+        if banker is not None and banker.is_alive and lease.id in banker.book._open:
             raise Violation("E4", f"{lease} returned while its banker spends it", (lease.id,))
 
     def _day_changes(self, day: Day, was: Day | None) -> None:
@@ -275,9 +170,9 @@ class Truth:
         unleased = sum(row[0] for place, row in rows.items() if place[0] == day.key)
         if unleased != day.allocated:
             raise Violation("E2", f"regions hold {unleased} of {day}", (day.key,))
-        if was is not None and was.is_over and day.version == was.version:
-            if day.out - day.excess > was.out - was.excess:
-                raise Violation("E9", f"more goes out of {was}: {day}", (day.key,))
+        was_over = was is not None and was.is_over and day.version == was.version
+        if was_over and was and day.out - day.excess > was.out - was.excess:
+            raise Violation("E9", f"more goes out of {was}: {day}", (day.key,))
         campaign = self.db.campaigns.get(day.campaign)
         is_newest = campaign is not None and campaign.version == day.version
         self._edited(day.key, day.version, campaign.daily if is_newest else day.asked)
@@ -311,9 +206,7 @@ class Truth:
         """Of a campaign's other days, the limit with the newest version."""
         if len(place) != 3:
             return None
-        others = [
-            one for key, one in self.limits.items() if len(key) == 3 and key[:2] == place[:2]
-        ]
+        others = [one for key, one in self.limits.items() if len(key) == 3 and key[:2] == place[:2]]
         return max(others, key=lambda one: one.version, default=None)
 
     def out(self, place: Place) -> int:

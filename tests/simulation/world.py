@@ -16,7 +16,7 @@ from tests.simulation.coverage import Coverage
 START_MS = 1_000_000_000_000
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - of an invariant
     """An invariant does not hold; `about` names the campaign-days, leases and debits that it concerns."""
 
     def __init__(self, invariant: str, text: str, about: tuple[Any, ...] = ()) -> None:

@@ -13,10 +13,14 @@ BUGS = (
         "workers are told of a debit before it is durable",
         (
             "bidder.banker.group:commit",
-            "    outbox.commit(batch)\n    for connection, acks in group.committed(batch).items():\n"
-            "        replies.acknowledge(connection, acks)\n",
-            "    for connection, acks in group.committed(batch).items():\n"
-            "        replies.acknowledge(connection, acks)\n    outbox.commit(batch)\n",
+            (
+                "    outbox.commit(batch)\n    for connection, acks in group.committed(batch).items():\n"
+                "        replies.acknowledge(connection, acks)\n"
+            ),
+            (
+                "    for connection, acks in group.committed(batch).items():\n"
+                "        replies.acknowledge(connection, acks)\n    outbox.commit(batch)\n"
+            ),
         ),
     ),
     bug(
@@ -49,8 +53,10 @@ BUGS = (
         (
             f"{BOOK}._fund",
             "DebitLine(want.imp, lease.advertiser, lease.campaign, day, lease.id, part)",
-            "DebitLine(want.imp, lease.advertiser, lease.campaign,"
-            " self._of_campaign[want.campaign][-1].lease.day, lease.id, part)",
+            (
+                "DebitLine(want.imp, lease.advertiser, lease.campaign,"
+                " self._of_campaign[want.campaign][-1].lease.day, lease.id, part)"
+            ),
         ),
     ),
     bug(
@@ -63,10 +69,14 @@ BUGS = (
         "what could be funded of a refused request stays debited in the book",
         (
             f"{BOOK}.debit",
-            "    if unfundable:\n        return [], unfundable\n    for line in lines:\n"
-            "        self._move(self._open[line.lease], line.amount_micros)\n    return lines, []",
-            "    for line in lines:\n        self._move(self._open[line.lease], line.amount_micros)\n"
-            "    return ([], unfundable) if unfundable else (lines, [])",
+            (
+                "    if unfundable:\n        return [], unfundable\n    for line in lines:\n"
+                "        self._move(self._open[line.lease], line.amount_micros)\n    return lines, []"
+            ),
+            (
+                "    for line in lines:\n        self._move(self._open[line.lease], line.amount_micros)\n"
+                "    return ([], unfundable) if unfundable else (lines, [])"
+            ),
         ),
     ),
     bug(

@@ -34,15 +34,18 @@ class Bug(Struct, frozen=True):
 
     def patches(self) -> list[tuple[Any, str, Any]]:
         """(module or class, attribute, the wrong one)."""
-        return [_patch(edit) for edit in self.edits]
+        places = dict.fromkeys(edit.where for edit in self.edits)
+        return [
+            _patch(where, [one for one in self.edits if one.where == where]) for where in places
+        ]
 
 
 def bug(name: str, breaks: str, *edits: tuple[str, str, str], faults: tuple[str, ...] = ()) -> Bug:
     return Bug(name, breaks, tuple(Edit(*edit) for edit in edits), faults)
 
 
-def _patch(edit: Edit) -> tuple[Any, str, Any]:
-    module_name, _, path = edit.where.partition(":")
+def _patch(where: str, edits: list[Edit]) -> tuple[Any, str, Any]:
+    module_name, _, path = where.partition(":")
     target: Any = import_module(module_name)
     *owners, name = path.split(".")
     for owner in owners:
@@ -51,10 +54,12 @@ def _patch(edit: Edit) -> tuple[Any, str, Any]:
     function: FunctionType = value.fget if isinstance(value, property) else value
     function = inspect.unwrap(function)
     source = textwrap.dedent(inspect.getsource(function)).replace("@property\n", "")
-    if edit.old not in source:
-        raise LookupError(f"{edit.where} does not say {edit.old!r} any more: mend this bug")
-    code = compile(source.replace(edit.old, edit.new, 1), f"<bug in {edit.where}>", "exec")
+    for edit in edits:
+        if edit.old not in source:
+            raise LookupError(f"{where} does not say {edit.old!r} any more: mend this bug")
+        source = source.replace(edit.old, edit.new, 1)
+    code = compile(source, f"<bug in {where}>", "exec")
     made: dict[str, Any] = {}
-    exec(code, function.__globals__, made)  # noqa: S102 - production source with a bug in it
+    exec(code, function.__globals__, made)
     wrong = made[name]
     return target, name, property(wrong) if isinstance(value, property) else wrong

@@ -15,17 +15,19 @@ BUGS = (
         (
             "billing.treasury.rounds:Rounds.tick",
             "        self._mail.send((one, Inquire(leases)) for one, leases in late.items())",
-            "        from billing.escrow import coordinator\n"
-            "        with store.transaction():\n"
-            "            for lease in [one for leases in late.values() for one in leases]:\n"
-            "                state = store.leases([lease.id])[lease.id]\n"
-            "                day = store.lock_days([state.key])[state.key]\n"
-            "                rows = store.lock_regions([state.key], state.region)\n"
-            "                rest = state.give_back('sealed')\n"
-            "                rows[state.key, state.region].unleased += rest\n"
-            "                store.save_days([coordinator.move(day, 'leased', 'allocated', rest)])\n"
-            "                store.save_regions(rows)\n"
-            "                store.save_leases([state])",
+            (
+                "        from billing.escrow import coordinator\n"
+                "        with store.transaction():\n"
+                "            for lease in [one for leases in late.values() for one in leases]:\n"
+                "                state = store.leases([lease.id])[lease.id]\n"
+                "                day = store.lock_days([state.key])[state.key]\n"
+                "                rows = store.lock_regions([state.key], state.region)\n"
+                "                rest = state.give_back('sealed')\n"
+                "                rows[state.key, state.region].unleased += rest\n"
+                "                store.save_days([coordinator.move(day, 'leased', 'allocated', rest)])\n"
+                "                store.save_regions(rows)\n"
+                "                store.save_leases([state])"
+            ),
         ),
     ),
     bug(
@@ -84,7 +86,11 @@ BUGS = (
     bug(
         "capture_above_hold",
         "a bill above its hold is captured whole",
-        (f"{CLAIMS}:settle_claim", "bill = min(claim.bill_micros, hold.amount)", "bill = claim.bill_micros"),
+        (
+            f"{CLAIMS}:settle_claim",
+            "bill = min(claim.bill_micros, hold.amount)",
+            "bill = claim.bill_micros",
+        ),
     ),
     bug(
         "loss_after_capture",
@@ -92,8 +98,10 @@ BUGS = (
         (
             f"{CLAIMS}:take_notice",
             "settle_claim(state, effects, seq, hold, claim)",
-            "hold.state = 'held' if claim.kind == 'loss' else hold.state\n"
-            "        settle_claim(state, effects, seq, hold, claim)",
+            (
+                "hold.state = 'held' if claim.kind == 'loss' else hold.state\n"
+                "        settle_claim(state, effects, seq, hold, claim)"
+            ),
         ),
     ),
     bug(
@@ -114,7 +122,11 @@ BUGS = (
     bug(
         "hold_released_at_its_seal",
         "a hold counts as settled spend when it is placed",
-        (f"{FOLD}._debit", "        if entry.hold_ms:\n            day.held += amount", "        if False:\n            day.held += amount"),
+        (
+            f"{FOLD}._debit",
+            "        if entry.hold_ms:\n            day.held += amount",
+            "        if False:\n            day.held += amount",
+        ),
     ),
     bug(
         "horizon_on_the_wrong_clock",
