@@ -56,6 +56,14 @@ def reopen(store: EscrowStore) -> None:
         store.save_census(census)
 
 
+def outgrow(store: EscrowStore, epoch: int) -> None:
+    """A banker knows a newer census than the database, which has lost it: another one is opened, above it."""
+    with store.transaction():
+        census = store.lock_census()
+        if census is not None and census.no < epoch:
+            store.open_census(store.server(), above=epoch)
+
+
 def _newest(store: EscrowStore) -> Census:
     """The census of this start of Postgres, opened if nobody has yet."""
     with store.transaction():

@@ -42,6 +42,8 @@ def register(
     finally:
         journal.in_hand.discard(life.incarnation)
     assert known is not None  # nobody deletes one
+    if message.epoch > known.epoch:
+        census.outgrow(store, message.epoch)
     _look_for_lost(store, message, known)
     return Registration(Cursor(known.id, known.seq, known.state), is_new)
 
@@ -58,8 +60,9 @@ def _insert(store: EscrowStore, life: Life, message: Register, *, is_lost: bool)
         if is_lost:
             census.reopen(store)
         else:
-            new.epoch = store.gate().epoch
-            # What its stream holds already must be settled before a hold is released; there is no lease in it.
+            # Its epoch stays 0: it is sent the newest mark, and with it rouses the dead outboxes on its disk, which
+            # a census may wait for. What its stream holds already must be settled before a hold is released; there is
+            # no lease in it.
             new.mark = 0 if message.last_seq else store.newest_mark()
         return store.insert_incarnation(new)
 

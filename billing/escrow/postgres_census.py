@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -61,8 +62,10 @@ class CensusRows:
         )
         return Census(rows[0][0], rows[0][1], set(rows[0][2]), rows[0][3]) if rows else None
 
-    def open_census(self, server: str) -> Census:
-        census = Census(self.insert_mark(), server)
+    def open_census(self, server: str, above: int = 0) -> Census:
+        execute("SELECT pg_advisory_xact_lock(%s)", [MARK_LOCK])
+        base = max(self.newest_mark() + 1, self.now_ms() << 20, above + 1)
+        census = Census(self._insert_mark(base + secrets.randbelow(1 << 20)), server)
         execute(
             "INSERT INTO escrow_census (no, server, regions, opened_at) VALUES (%s, %s, '{}', now())",
             [census.no, server],
@@ -86,7 +89,13 @@ class CensusRows:
 
     def insert_mark(self) -> int:
         execute("SELECT pg_advisory_xact_lock(%s)", [MARK_LOCK])
-        return int(fetch("INSERT INTO escrow_mark (made_at) VALUES (now()) RETURNING no")[0][0])
+        return self._insert_mark(self.newest_mark() + 1)
+
+    def _insert_mark(self, no: int) -> int:
+        """The newest one is all that anybody asks for."""
+        execute("INSERT INTO escrow_mark (no, made_at) VALUES (%s, now())", [no])
+        execute("DELETE FROM escrow_mark WHERE no < %s", [no])
+        return no
 
     def lock_incarnations(
         self, ids: Collection[bytes], *, exclusive: bool

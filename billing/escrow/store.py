@@ -110,8 +110,12 @@ class EscrowStore(Protocol):
     def lock_census(self) -> Census | None:
         """The newest census, exclusively."""
 
-    def open_census(self, server: str) -> Census:
-        """A new one, which is a new mark. Call with the newest locked."""
+    def open_census(self, server: str, above: int = 0) -> Census:
+        """A new one, which is a new mark. Call with the newest locked.
+
+        Its number is above every mark, above `above`, counted from the database's clock and partly drawn: a restored
+        database does not know which numbers it had given before, and none of them may come again.
+        """
 
     def save_census(self, census: Census) -> None: ...
 

@@ -17,9 +17,9 @@ import redis
 from billing.escrow.grants import Needs, Office
 from billing.escrow.sql import execute
 from billing.pacing.sheet import PacingSheet
+from billing.treasury.database_clock import DatabaseClock
 from billing.treasury.rounds import Rounds
 from rtbplatform.kernel import wire
-from rtbplatform.kernel.clock import Clock
 
 
 class Coordination:
@@ -30,7 +30,7 @@ class Coordination:
         rounds: Rounds,
         client: redis.Redis,
         office: Office,
-        clock: Clock,
+        clock: DatabaseClock,
         numbers: Callable[[], dict[str, Any]],
     ) -> None:
         self._rounds = rounds
@@ -49,6 +49,7 @@ class Coordination:
     def step(self) -> None:
         """One tick, then the wait for the next."""
         self._awake.clear()
+        self._clock.refresh()
         self.tick(self._clock.wall_ms())
         self._awake.wait(self._office.times.coordinator_interval_ms / 1000)
 

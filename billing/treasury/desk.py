@@ -6,7 +6,7 @@ ask again with the same number. Time: a grant is in the mailbox within 50 ms of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
@@ -25,6 +25,18 @@ log = structlog.get_logger(__name__)
 
 TAKE_TIMEOUT_S = 0.5
 REGIONS_KEPT_MS = 5_000
+
+
+def newest(requests: Iterable[LeaseRequest]) -> list[LeaseRequest]:
+    """One request per banker and campaign: whoever asked again has given up the ones before, and a lease for them would
+    arrive dead. That is how a treasury that has fallen behind catches up."""
+    kept: dict[tuple[bytes, int], LeaseRequest] = {}
+    for request in requests:
+        place = (request.incarnation, request.campaign)
+        known = kept.get(place)
+        if known is None or request.no > known.no:
+            kept[place] = request
+    return list(kept.values())
 
 
 class Desk:
@@ -56,7 +68,7 @@ class Desk:
         for message in messages:
             if isinstance(message, Ship):
                 self._settle(message.chunk)
-        requests = [message for message in messages if isinstance(message, LeaseRequest)]
+        requests = newest(message for message in messages if isinstance(message, LeaseRequest))
         if requests:
             self._mail.send(self._grant(requests))
         for message in messages:

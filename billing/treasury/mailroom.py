@@ -17,7 +17,7 @@ from rtbplatform.kernel.keys import SealError, derive
 
 log = structlog.get_logger(__name__)
 
-TAKE_MAX = 500
+TAKE_MAX = 2_000
 SOCKET_TIMEOUT_S = 5
 
 

@@ -12,6 +12,7 @@ from billing.escrow.grants import Office
 from billing.escrow.incarnations import open_cursors
 from billing.settlement.postgres import PgSettlementStore
 from billing.treasury.coordination import Coordination
+from billing.treasury.database_clock import DatabaseClock
 from billing.treasury.desk import Desk
 from billing.treasury.journal_file import JournalFile
 from billing.treasury.listener import Listener
@@ -40,9 +41,9 @@ class Treasury:
         times = ProtocolTimes().divided(settings.protocol_time_divisor)
         self._office = Office(settings.region, times, derive(settings.rtb_secret, LEASE_PURPOSE))
         client = connect(settings.redis_url)
-        clock = SystemClock()
         self.mailroom = Mailroom(client, settings.region, settings.rtb_secret)
         self._store = PgSettlementStore(BudgetCalendar(settings.budget_day_seconds))
+        clock = DatabaseClock(SystemClock(), self._store.now_ms)
         self._journal = JournalFile(Path(settings.treasury_journal))
         journal = self._journal.journal
         lease_key = self._office.lease_key
