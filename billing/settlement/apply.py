@@ -11,14 +11,14 @@ from rtbplatform.kernel.protocol import Lease
 
 def day_of_lease(lease: Lease) -> Day:
     """A campaign-day that the database has lost, as far as a lease of it tells: nothing is asked for until its campaign
-    is looked at."""
+    is looked at. Its version is below every campaign's: the lease's own would pass for one whose budget is in force."""
     return Day(
         advertiser=lease.advertiser,
         campaign=lease.campaign,
         day=lease.day,
         asked=0,
         budget=0,
-        version=lease.budget_version,
+        version=0,
         is_running=False,
         starts_ms=lease.day_starts_ms,
         ends_ms=lease.day_ends_ms,

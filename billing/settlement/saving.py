@@ -45,7 +45,11 @@ def save_days(
     store: SettlementStore, locked: Mapping[Key, Day], changes: Mapping[Key, DayChange]
 ) -> dict[Key, Day]:
     """The campaign-days afterwards; what comes back goes to the region rows it was leased from."""
-    days = {key: apply(locked[key], change) for key, change in changes.items() if key in locked}
+    days = {
+        key: _forgive_less(store, apply(locked[key], change))
+        for key, change in changes.items()
+        if key in locked
+    }
     for key in changes.keys() - days.keys():
         # A tombstone of a lease that was lost with its campaign-day moves nothing.
         if replace(changes[key], lease_no_high=0) != DayChange():
@@ -66,6 +70,14 @@ def save_days(
             changed[place].unleased += amount
         store.save_regions(changed)
     return days
+
+
+def _forgive_less(store: SettlementStore, day: Day) -> Day:
+    """A void takes back spend that was the platform's loss already: no more than what is settled can be."""
+    if day.forgiven <= day.settled:
+        return day
+    store.post_forgiven(day, day.settled - day.forgiven)
+    return replace(day, forgiven=day.settled)
 
 
 def post(

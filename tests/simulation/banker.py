@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 COMMIT_WAIT_MS = 2
 LAZY_WAIT_MS = 10
-PULSE_MS = (4_000, 9_000)
-"""Production looks every 100 ms; money does not depend on it."""
+PULSE_MS = (4_000, 9_000)  # production: 100 ms; money does not depend on it
 LOOK_MS = 40_000
 RETENTION_MS = 72 * 3_600_000
 

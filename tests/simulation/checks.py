@@ -156,6 +156,10 @@ def _debits_once(simulation: Simulation) -> None:
 def _debit_is_settled(simulation: Simulation, debit: Debit) -> None:
     db, truth = simulation.db, simulation.truth
     seen = debit.id in truth.heard_ms
+    worker, life, banker = truth.given_up.get(debit.id, (None, 0, None))
+    lived = worker is not None and worker.life == life and banker is not None and banker.is_alive
+    if lived and debit.outcome != "void" and not debit.hold_ms:
+        raise Violation("E6", "given up, and not void", (debit.id,))
     if seen and debit.outcome == "void":
         raise Violation("E6", "seen, and void", (debit.id,))
     known = db.incarnations.get(debit.incarnation)

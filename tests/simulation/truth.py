@@ -57,6 +57,8 @@ class Truth(DiskTruth):
         """Of which both a bill and a loss were acknowledged: the first settled decides."""
         self.heard_ms: dict[bytes, int] = {}
         self.sent_unseen: set[bytes] = set()
+        self.given_up: dict[bytes, tuple[Any, int, Any]] = {}
+        """Debits that came too late for their answer: worker, its life, banker."""
         self.limits: dict[Place, Limit] = {}
         self.clock_jumps: list[int] = []
         """When the database's clock jumped."""

@@ -154,6 +154,7 @@ class Worker(Actor):
         is_late = passage is not None and self.machine.clock.boot_ms() > passage.due_ms
         if is_late:
             self.promises.given_up(debit_id)  # the exchange got its "no bid" when it was due
+            self.machine.truth.given_up[debit_id] = (self, self.life, self.banker)
         if not self.promises.answered(committed) or passage is None or is_late:
             return
         if self.world.chance(0.03):

@@ -89,11 +89,6 @@ BUGS = (
         ),
     ),
     bug(
-        "end_makes_unknown_void",
-        "what nobody reported on is credited when a banker stops",
-        (f"{GROUP}.fence", "self._void([], unknown)", "self._void(unknown, [])"),
-    ),
-    bug(
         "recovery_makes_unknown_void",
         "recovery credits debits whose outcome nobody knows",
         (
@@ -138,6 +133,7 @@ BUGS = (
             "if debit.given_up and isinstance(answer, ipc.Committed):",
             "if False:",
         ),
+        faults=("banker_paused", "worker_paused"),
     ),
     bug(
         "notice_acknowledged_and_lost",
