@@ -5,12 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist
 from django.core.exceptions import ValidationError as ServiceRefusal
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -21,12 +25,23 @@ class PreconditionFailed(exceptions.APIException):
     default_code = "precondition_failed"
 
 
+class Unavailable(exceptions.APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The database cannot be reached now: try again in a few seconds."
+    default_code = "unavailable"
+    wait = 5
+    """Seconds, for Retry-After."""
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Services' refusals become 400, what is not there (or not theirs to know of) 404. None: a fault of ours."""
     if isinstance(error, ServiceRefusal):
         error = exceptions.ValidationError(_by_field(error))
     elif isinstance(error, ObjectDoesNotExist):
         error = Http404()
+    elif isinstance(error, OperationalError | InterfaceError):
+        log.error("the database is away", error=str(error).strip())
+        error = Unavailable()
     response = exception_handler(error, context)
     if response is None:
         return None
