@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import F, QuerySet, Sum
 from msgspec import Struct
 
-from billing.escrow.models import CampaignDay, Freeze, HoldRow, Incarnation, LeaseRow
+from billing.escrow.models import (
+    CampaignDay,
+    CensusRow,
+    Freeze,
+    HoldRow,
+    Incarnation,
+    LeaseRow,
+)
 
 ROWS_MAX = 20
 
@@ -27,6 +36,13 @@ class Lost(Struct, frozen=True):
     """What is in quarantine because of it, or still on its leases."""
 
 
+class OpenCensus(Struct, frozen=True):
+    """Postgres was started, and not everybody has been heard yet: nothing is granted."""
+
+    opened_at: datetime
+    waits_for: list[str]
+
+
 class Loss(Struct, frozen=True):
     """What the platform has paid of a campaign-day."""
 
@@ -35,6 +51,19 @@ class Loss(Struct, frozen=True):
     currency: str
     late_micros: int
     forgiven_micros: int
+
+
+def open_census() -> OpenCensus | None:
+    """What grants wait for since the last start of Postgres; None when money moves."""
+    census = CensusRow.objects.order_by("-no").first()
+    if census is None or census.completed_at is not None:
+        return None
+    unclosed = list(Incarnation.objects.filter(state__in=("open", "stopped")).order_by("region"))
+    regions = sorted({row.region for row in unclosed} - set(census.regions))
+    waits = [f"the treasury of {region}, which has not compared its journal" for region in regions]
+    silent = [row for row in unclosed if row.epoch < census.no]
+    waits += [f"the banker of {row.pod}, {row.region} ({row.pk}, {row.state})" for row in silent]
+    return OpenCensus(census.opened_at, waits[:ROWS_MAX])
 
 
 def lost_incarnations() -> list[Lost]:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from billing.attention import frozen_campaigns, lost_incarnations, platform_losses
+from billing.attention import frozen_campaigns, lost_incarnations, open_census, platform_losses
 from billing.console.day_figures import calendar
 from billing.selectors import open_alarms, treasuries
 from campaigns.console.access import staff_page
@@ -45,6 +45,7 @@ def _context() -> dict[str, Any]:
         "published_version": version,
         "treasuries": beats,
         "alarms": open_alarms()[:ALARMS_MAX],
+        "census": open_census(),
         "lost": lost_incarnations(),
         "frozen": frozen_campaigns(),
         "losses": [{"loss": loss, "day": calendar().label(loss.day)} for loss in platform_losses()],

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.escrow.models import CampaignDay, Freeze, Incarnation, LeaseRow
+from billing.escrow.models import CampaignDay, CensusRow, Freeze, Incarnation, LeaseRow
 from campaigns.models import Campaign
 from rtbplatform.kernel.ids import uuid7, uuid_text
 
@@ -90,6 +90,19 @@ def test_an_operator_sees_frozen_campaigns(
 ) -> None:
     Freeze.objects.create(campaign_id=campaign.pk, version=9, reason="a newer budget was known")
     assert "a newer budget was known" in health(as_, cast)
+
+
+def test_an_operator_sees_what_a_census_waits_for(
+    as_: Callable[..., Client], cast: SimpleNamespace
+) -> None:
+    now = timezone.now()
+    silent = Incarnation.objects.create(
+        id=uuid_text(uuid7(3)), region="eu", pod="eu-7", machine="m", started_at=now
+    )
+    CensusRow.objects.create(no=5, server="this start")
+    page = health(as_, cast)
+    assert "the treasury of eu, which has not compared its journal" in page
+    assert f"the banker of eu-7, eu ({silent.pk}, open)" in page
 
 
 def test_nothing_is_shown_where_nothing_waits(
