@@ -28,6 +28,7 @@ def at_rest(simulation: Simulation) -> None:
     _bills_captured(simulation)
     _seen_is_delivered(simulation)
     _asked_is_in_force(simulation)
+    _totals_are_in_force(simulation)
     _chains(simulation)
 
 
@@ -131,6 +132,17 @@ def _asked_is_in_force(simulation: Simulation) -> None:
         is_now = day.starts_ms <= simulation.world.now < day.ends_ms
         if is_now and (day.version, day.asked) != (campaign.version, campaign.daily):
             raise Violation("E9", f"{campaign} is not in force: {day}", (day.key,))
+
+
+def _totals_are_in_force(simulation: Simulation) -> None:
+    """E9: and so is its total."""
+    db = simulation.db
+    for (advertiser, number), scope in db.totals.items():
+        campaign = db.campaigns.get(number)
+        days = [db.days[key] for key in db.days_of(advertiser, number)]
+        is_now = any(day.ends_ms > simulation.world.now for day in days)
+        if campaign is not None and is_now and scope.limit != campaign.total:
+            raise Violation("E9", f"{campaign} has total {scope}", ((advertiser, number),))
 
 
 def _debits_once(simulation: Simulation) -> None:

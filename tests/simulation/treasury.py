@@ -35,6 +35,7 @@ class JournalDisk:
 
     def __init__(self) -> None:
         self.data: bytes | None = None
+        self.users: set[Treasury] = set()
 
 
 class Treasury(Actor):
@@ -65,7 +66,7 @@ class Treasury(Actor):
         self._retry_ms = 100
         settings = self.settings
         office = Office(str(self.region), settings.times, settings.lease_key, self._new_id)
-        self.journal = Journal(self._append, self.disk.data)
+        self._open_journal()
         self.chunks = Chunks()
         self.desk = Desk(self, self.store, self.journal, office, self.clock, self.chunks.offer)
         self.rounds = Rounds(self, self.store, self.journal, office)
@@ -160,9 +161,21 @@ class Treasury(Actor):
         if self.cut == "lost answer":
             raise OperationalError("the answer does not come")
 
+    def _open_journal(self) -> None:
+        """As `billing.treasury.journal_file`: a damaged one is put aside, the only one who has it open compacts it."""
+        disk = self.disk
+        self.journal = Journal(self._append, disk.data, lambda: disk.data or b"")
+        if self.journal.damage:
+            disk.data = b""
+        elif disk.data is not None and not any(one.is_alive for one in disk.users - {self}):
+            disk.data = self.journal.compacted(self.clock.wall_ms())
+        disk.users.add(self)
+
     def _append(self, line: bytes) -> None:
+        """What a torn write left behind is cut off first."""
         self.point()
-        self.disk.data = (self.disk.data or b"") + line
+        data = self.disk.data or b""
+        self.disk.data = data[: data.rfind(b"\n") + 1] + line
         self.point()
 
     def _new_id(self, now_ms: int) -> bytes:
