@@ -72,7 +72,6 @@ class Banker(Actor):
         self._pulse()
         self.machine.worker_hello()
 
-    # workers
     def hello(self, connection: int, worker: Any) -> None:
         self.workers[connection] = worker
         worker.hear(ipc.Welcome(self.incarnation, self.machine.name, self.machine.region))
@@ -92,6 +91,7 @@ class Banker(Actor):
             self.ran("debit")
             if refused is None:
                 self._commit_soon(COMMIT_WAIT_MS)
+                self.busy()
                 return
             self.relay.post_requests()
             worker.hear(self._mirror(refused.unfundable))

@@ -111,12 +111,12 @@ def disk_cloned(simulation: Simulation) -> None:
 
 def banker_paused(simulation: Simulation) -> None:
     machine = any_machine(simulation, "banker_paused", simulation.pause_ms)
-    machine.banker.pause(simulation.pause_ms)
+    machine.banker.pauses_busy_ms = simulation.pause_ms
 
 
 def worker_paused(simulation: Simulation) -> None:
     machine = any_machine(simulation, "worker_paused", simulation.pause_ms)
-    machine.worker.pause(simulation.pause_ms)
+    machine.worker.pauses_busy_ms = simulation.pause_ms
 
 
 def treasury_paused(simulation: Simulation) -> None:

@@ -75,7 +75,7 @@ class Machine:
         """All faults are over."""
         self.loses_power = False
         for actor in (self.banker, self.worker):
-            actor.crash_in = 0
+            actor.crash_in = actor.pauses_busy_ms = 0
             actor.resume()
         for file in self.disk.files.values():
             file.fails = ""

@@ -123,6 +123,7 @@ class Worker(Actor):
         promises.submitted(debit_id, wants)
         at_ms = self.machine.clock.wall_ms()
         self._tell(ipc.Submit(debit_id, 0, exchange.id, at_ms, wants, b"", [], hold_ms))
+        self.busy()
 
     def hear(self, message: Any) -> None:
         """The banker's message."""

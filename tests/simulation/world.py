@@ -40,6 +40,8 @@ class Actor:
         self.is_alive = True
         self.is_paused = False
         self.waiting: list[tuple[Any, ...]] = []
+        self.pauses_busy_ms = 0
+        """It is to be paused in the middle of the next thing that somebody waits for."""
         self.crash_in = 0
 
     def after(self, delay_ms: int, act: Callable[..., None], *values: Any) -> None:
@@ -64,6 +66,12 @@ class Actor:
         """SIGSTOP: it does nothing, and its clocks go on."""
         self.is_paused = True
         self.world.stage.after(for_ms, self.resume)
+
+    def busy(self) -> None:
+        """In the middle of something."""
+        if self.pauses_busy_ms:
+            for_ms, self.pauses_busy_ms = self.pauses_busy_ms, 0
+            self.pause(for_ms)
 
     def resume(self) -> None:
         """SIGCONT: what waited happens now, in its order."""

@@ -73,8 +73,8 @@ class OpenWire:
     commits = committed = reach
 
 
-class Model(MemoryStore):
-    """On the server that Postgres says it runs on."""
+class Server(database.Database):
+    """On the server and at the time that Postgres says."""
 
     def server(self) -> str:
         return PgSettlementStore().server()
@@ -100,8 +100,9 @@ class Stores(RuleBasedStateMachine):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         self.journals = (new_journal(), new_journal())
-        db = database.Database(Random(1), lambda: NOW_MS)
-        self.pg, self.model = PgSettlementStore(), Model(db, OpenWire(), BudgetCalendar())
+        self.pg = PgSettlementStore()
+        db = Server(Random(1), self.pg.now_ms)
+        self.model = MemoryStore(db, OpenWire(), BudgetCalendar())
         self.now_ms = NOW_MS
         self.ids = itertools.count(1 << 64)
         self.streams: list[Stream] = []
@@ -406,7 +407,7 @@ def test_postgres_and_the_model_agree() -> None:
         run_state_machine_as_test(
             Stores,
             settings=settings(
-                max_examples=25,
+                max_examples=30,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

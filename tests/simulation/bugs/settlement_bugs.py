@@ -96,7 +96,7 @@ BUGS = (
         "loss_after_capture",
         "a loss notice releases what was captured",
         (
-            f"{CLAIMS}:take_notice",
+            "billing.settlement.fold:take_notice",
             "settle_claim(state, effects, seq, hold, claim)",
             (
                 "hold.state = 'held' if claim.kind == 'loss' else hold.state\n"
@@ -116,8 +116,8 @@ BUGS = (
     bug(
         "orphans_forgotten",
         "a notice that is settled before its debit is dropped",
-        (f"{CLAIMS}:take_notice", "effects.parked.append(orphan)", "pass"),
-        (f"{CLAIMS}:take_notice", "waiting.append(orphan)", "pass"),
+        ("billing.settlement.fold:take_notice", "effects.parked.append(orphan)", "pass"),
+        ("billing.settlement.fold:take_notice", "waiting.append(orphan)", "pass"),
     ),
     bug(
         "hold_released_at_its_seal",
