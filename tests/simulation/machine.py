@@ -83,8 +83,10 @@ class Machine:
     def ends(self) -> None:
         """SIGTERM for the banker."""
         self.is_ending = True
+        if self.worker.is_alive:
+            self.worker.report()
         if self.banker.is_alive:
-            self.banker.after(0, self.banker.end)
+            self.banker.after(20, self.banker.end)
 
     def _restart_ms(self) -> int:
         return self.world.random.randrange(*RESTART_MS)

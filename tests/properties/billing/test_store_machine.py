@@ -407,7 +407,7 @@ def test_postgres_and_the_model_agree() -> None:
         run_state_machine_as_test(
             Stores,
             settings=settings(
-                max_examples=30,
+                max_examples=12,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
