@@ -7,7 +7,7 @@ import pytest
 from tests.simulation import bugs, runner
 from tests.simulation.bugs.found import FOUND
 
-SEEDS = range(1, 61)
+SEEDS = range(1, 41)
 
 
 @pytest.mark.parametrize("first", SEEDS[::20])
