@@ -253,6 +253,13 @@ class Local(Struct, frozen=True, kw_only=True):
     bind_host: Annotated[str, Meta(min_length=1, description="Address that servers bind.")] = (
         "127.0.0.1"
     )
+    process_env: Annotated[
+        str,
+        Meta(
+            examples=['{"banker": {"TZ": "Asia/Tokyo"}}'],
+            description="JSON: environment variables of single processes, by name, for rehearsals.",
+        ),
+    ] = ""
 
 
 PROCESSES: dict[str, type[Struct]] = {

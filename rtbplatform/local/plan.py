@@ -15,6 +15,7 @@ from rtbplatform.kernel.settings import Banker, Bidder, Local, Platform
 from rtbplatform.local import proxy
 from rtbplatform.local.folders import ROOT, Folders, kept_random
 from rtbplatform.local.process import Spec
+from rtbplatform.local.process_env import with_process_env
 from rtbplatform.local.sockets import reachable_host, region_names
 
 RANK = {
@@ -63,7 +64,8 @@ def make_plan(
     bidder_sockets: Mapping[str, tuple[socket.socket, ...]],
     proxy_sockets: Mapping[str, socket.socket],
 ) -> Plan:
-    """The whole platform. Raises SettingsError when a process would refuse its settings."""
+    """The whole platform. Raises SettingsError when a process would refuse its settings, LocalError for a PROCESS_ENV
+    that cannot be applied."""
     host = reachable_host(settings.bind_host)
     web_url = os.environ.get("WEB_PUBLIC_URL") or f"http://{host}:{settings.web_port}"
     dsp_port = dsp_socket.getsockname()[1]
@@ -91,6 +93,7 @@ def make_plan(
     processes = [*_django_processes(folders, django, web_socket), _dsps(folders, base, dsp_socket)]
     for region in regions:
         processes += _region_processes(folders, region, base, database_url)
+    processes = with_process_env(processes, settings.process_env)
     _refuse_wrong_settings(processes)
     return Plan(
         settings=settings,

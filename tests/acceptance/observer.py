@@ -24,12 +24,14 @@ from tests.acceptance.platform import NotAcceptedError, Platform, tell
 class Observer:
     """All that one test sent, and what came back."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, region: str = "") -> None:
+        """Sends to a region's bidders; the first one's unless it is named."""
         self.platform = platform
         self.answers: list[Answer] = []
         self.summary: Summary | None = None
         self._target = Target.of(
-            platform.endpoint, {"X-Exchange-Key": platform.key, "X-OpenRTB-Version": "2.6"}
+            platform.endpoint_of(region),
+            {"X-Exchange-Key": platform.key, "X-OpenRTB-Version": "2.6"},
         )
 
     def source(self, count: int, kinds: tuple[Kind, ...] = KINDS) -> Source:

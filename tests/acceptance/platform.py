@@ -79,7 +79,12 @@ class Platform:
 
     @property
     def endpoint(self) -> str:
-        return f"{self.facts['bidder']}/openrtb2/{self.slug}"
+        return self.endpoint_of("")
+
+    def endpoint_of(self, region: str) -> str:
+        """Of a region's bidders; the first region's unless it is named."""
+        bidder = self.facts["regions"][region]["bidder"] if region else self.facts["bidder"]
+        return f"{bidder}/openrtb2/{self.slug}"
 
     def require_quiet(self) -> None:
         """Raises NotAcceptedError while the demo exchange sends requests that the test would not see."""
