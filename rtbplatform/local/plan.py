@@ -72,13 +72,8 @@ def make_plan(
     dsp_url = f"http://127.0.0.1:{dsp_port}"
     regions = tuple(
         _region(
-            name,
-            number,
-            settings,
-            redis_urls[name],
-            bidder_sockets[name],
-            proxy_sockets.get(name),
-            host,
+            *(name, number, settings, host, redis_urls[name]),
+            *(bidder_sockets[name], proxy_sockets.get(name)),
         )
         for number, name in enumerate(region_names(settings.regions))
     )
@@ -142,10 +137,10 @@ def _region(
     name: str,
     number: int,
     settings: Local,
+    host: str,
     redis_url: str,
     sockets: tuple[socket.socket, ...],
     proxy_socket: socket.socket | None,
-    host: str,
 ) -> Region:
     port = settings.bidder_port + number
     given = os.environ.get("BIDDER_PUBLIC_URL") if settings.regions == 1 else None
