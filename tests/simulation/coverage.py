@@ -29,6 +29,8 @@ class Coverage:
         self.steps: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self._active: list[tuple[int, str, str | None]] = []
+        self._until_ms = 0
+        """When the first of them is over."""
 
     @property
     def is_watching(self) -> bool:
@@ -38,16 +40,21 @@ class Coverage:
     def strikes(self, fault: str, region: str | None, now_ms: int, for_ms: int) -> None:
         self.faults[fault] += 1
         self._active.append((now_ms + max(for_ms, WINDOW_MS), fault, region))
+        self._until_ms = min(one[0] for one in self._active)
 
     def ran(self, step: str, region: str | None, now_ms: int, times: int = 1) -> None:
         """A protocol step ran."""
         if not step:
             return
         self.steps[step] += times
-        if not self._active:
+        active = self._active
+        if not active:
             return
-        for until_ms, fault, struck in self._active:
-            if until_ms >= now_ms and (struck is None or region is None or struck == region):
+        if now_ms > self._until_ms:
+            self._active = active = [one for one in active if one[0] >= now_ms]
+            self._until_ms = min((one[0] for one in active), default=0)
+        for _, fault, struck in active:
+            if struck is None or region is None or struck == region:
                 self.cells[fault, step] += times
 
     def add(self, other: Coverage) -> None:

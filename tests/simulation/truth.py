@@ -45,6 +45,8 @@ class Truth(DiskTruth):
     def __init__(self, world: World, db: Database) -> None:
         super().__init__(world, db)
         db.on_commit = self.database_commits
+        counted = (db.days, db.regions, db.holds, db.orphans, db.censuses, db.incarnations)
+        self._counted = {id(table) for table in counted}
         self.seen: dict[Place, int] = {}
         """What the observer counts, by scope."""
         self.seen_debits: dict[bytes, int] = {}
@@ -114,6 +116,7 @@ class Truth(DiskTruth):
         before: dict[Key, Any] = {}
         leases: dict[bytes, Any] = {}
         scopes: set[Place] = set()
+        is_watching = self.world.coverage.is_watching
         for table, key, was in written:
             if table is db.days:
                 before.setdefault(key, was)
@@ -123,7 +126,7 @@ class Truth(DiskTruth):
                 before.setdefault(key[0], db.days[key[0]])
             elif table is db.totals or table is db.balances:
                 scopes.add(key if isinstance(key, tuple) else (key,))
-            if self.world.coverage.is_watching:
+            if is_watching and id(table) in self._counted:
                 self._ran(table, key, was)
         for lease_id, was in leases.items():
             self._lease_changes(db.leases[lease_id], None if was is MISSING else was)
@@ -148,7 +151,8 @@ class Truth(DiskTruth):
             step = "census"
         elif table is db.incarnations and table[key].state == "quarantined":
             step = "quarantine"
-        self.world.coverage.ran(step, region, self.world.now)
+        if step:
+            self.world.coverage.ran(step, region, self.world.now)
 
     def _lease_changes(self, lease: LeaseState, was: LeaseState | None) -> None:
         if was is None:
@@ -169,7 +173,10 @@ class Truth(DiskTruth):
     def _day_changes(self, day: Day, was: Day | None) -> None:
         day.check()
         rows = self.db.regions
-        unleased = sum(row[0] for place, row in rows.items() if place[0] == day.key)
+        key, unleased = day.key, 0
+        for place, row in rows.items():
+            if place[0] == key:
+                unleased += row[0]
         if unleased != day.allocated:
             raise Violation("E2", f"regions hold {unleased} of {day}", (day.key,))
         was_over = was is not None and was.is_over and day.version == was.version
