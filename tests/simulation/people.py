@@ -112,6 +112,8 @@ class People(Actor):
     def looks_often(self) -> None:
         """In the end everybody waits for them."""
         try:
+            if any(machine.clock.offset_ms < 0 for machine in self.simulation.machines):
+                self._miss()
             self.act()
         except OperationalError:
             self.world.note("people", "Postgres is away")
@@ -156,6 +158,13 @@ class People(Actor):
         if file is not None:
             return
         quarantine(self.store, incarnation, reason="a person has looked")
+
+    def _miss(self) -> None:
+        """What no alarm says: a life whose calendar is behind does not miss the outbox of one from before."""
+        for one in self.store.unclosed():
+            banker = self.simulation.truth.bankers[one.id]
+            if one.state == "open" and one.id in self.lost_files and not banker.is_alive:
+                self._lost(one.id)
 
     def _reconcile(self, incarnation: bytes) -> None:
         file = self.lost_files.get(incarnation)

@@ -31,11 +31,14 @@ DAY_SECONDS = 50
 DAYS = 2
 TIMES = ProtocolTimes().divided(2)
 REST_MS = 2 * TIMES.lease_term_ms + 30_000
-ENDS_MS = 20_000
-"""Of the rest, what bankers have to stop in."""
+ENDS_MS = TIMES.lease_term_ms + 5_000
+"""After how much of it bankers are told to stop."""
+LOOK_MS = 10_000
+"""How often it is looked whether all is at rest already, once they were told."""
 STEPS_MAX = 20_000
 SETTINGS = Settings(TIMES, derive("s", "lease"), derive("s", "notice"), BudgetCalendar(DAY_SECONDS))
 REMEMBER_MS = 10_000
+AUDIENCE_S = 35
 BURST_S = 40
 """The exchange that pays on notice asks in the first quarter of this: its holds end together, on few marks."""
 
@@ -127,11 +130,18 @@ class Simulation:
             second = (self.world.now - self.founded_ms) // 1000 % BURST_S
             asking = self.exchanges if second < BURST_S // 4 else self.exchanges[:1]
             for _ in range(random.choice((1, 1, 2, 4))):
-                random.choice(asking).ask(machine, self._wants())
+                random.choice(asking).ask(machine, self._wants(machine))
 
-    def _wants(self) -> list[ipc.Want]:
+    def _audience(self, machine: Machine) -> list[int]:
+        """Which campaigns its users suit, for a while: all but one."""
+        turn = (self.world.now - self.founded_ms) // (1000 * AUDIENCE_S)
+        campaigns = list(self.db.campaigns)
+        del campaigns[(turn + self.machines.index(machine)) % len(campaigns)]
+        return campaigns
+
+    def _wants(self, machine: Machine) -> list[ipc.Want]:
         random = self.world.random
-        campaigns = random.choices(list(self.db.campaigns), k=random.choice((1, 1, 1, 2)))
+        campaigns = random.choices(self._audience(machine), k=random.choice((1, 1, 1, 2)))
         return [
             ipc.Want(
                 *(imp, self.db.campaigns[campaign].advertiser, campaign, random.randrange(20, 160))
@@ -179,14 +189,20 @@ class Simulation:
         while world.now < self.ends_ms and world.steps < self._steps and world.step():
             self._bounded()
         self._heal()
-        stops_ms, rests_ms = world.now + REST_MS - ENDS_MS, world.now + REST_MS
-        while world.now < stops_ms and world.step():
-            self._bounded()
+        stops_ms, rests_ms = world.now + ENDS_MS, world.now + REST_MS
+        self._run_until(stops_ms)
         for machine in self.machines:
             machine.ends()
-        while world.now < rests_ms and world.step():
-            self._bounded()
+        for look_ms in range(stops_ms + 2 * LOOK_MS, rests_ms, LOOK_MS):
+            self._run_until(look_ms)
+            with contextlib.suppress(Violation):
+                return checks.at_rest(self)
+        self._run_until(rests_ms)
         checks.at_rest(self)
+
+    def _run_until(self, ends_ms: int) -> None:
+        while self.world.now < ends_ms and self.world.step():
+            self._bounded()
 
     def _bounded(self) -> None:
         if self.world.steps > STEPS_MAX:

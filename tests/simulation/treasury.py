@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tests.simulation.machine import Settings
 
 AWAY = (OperationalError, RedisError, OSError)
-TICK_MS = (4_000, 9_000)
-GATHER_MS = 700
+TICK_MS = (4_000, 11_000)
+GATHER_MS = (300, 3_000)
 RESTART_MS = (300, 3_000)
 
 
@@ -113,7 +113,7 @@ class Treasury(Actor):
     def _settle_soon(self) -> None:
         if not self._settles and self.chunks.ready():
             self._settles = True
-            self.after(GATHER_MS, self._settle)
+            self.after(self.world.random.randrange(*GATHER_MS), self._settle)
 
     def _settle(self) -> None:
         self._settles = False

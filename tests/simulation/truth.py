@@ -167,7 +167,8 @@ class Truth(DiskTruth):
         if not any(end is not None and end <= settled for end in ends):
             raise Violation("E4", f"{lease} returned without its end", (lease.id,))
         banker = self.bankers.get(lease.incarnation)
-        if banker is not None and banker.is_alive and lease.id in banker.book._open:
+        serves = banker is not None and banker.is_alive and not banker.is_stopping
+        if serves and lease.id in banker.book._open:
             raise Violation("E4", f"{lease} returned while its banker spends it", (lease.id,))
 
     def _day_changes(self, day: Day, was: Day | None) -> None:
