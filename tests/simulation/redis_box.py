@@ -11,6 +11,8 @@ from redis.exceptions import ConnectionError as RedisAway
 from tests.simulation.world import Actor, World
 
 LATENCY_MS = (1, 40)
+ODD_SHARE = 0.006
+"""Of all mail, what is doubled or late without any fault."""
 
 
 class RedisBox:
@@ -26,6 +28,8 @@ class RedisBox:
         """By side (treasury | bankers): to | from | both."""
         self.mangles: dict[str, int] = {}
         """How many of the next messages are dropped | doubled | swapped | late."""
+        self.is_ideal = False
+        """All faults are over."""
         self._copy: dict[Any, list[Any]] = {}
 
     def push(self, actor: Actor, side: str, box: Any, messages: list[Any]) -> None:
@@ -75,8 +79,12 @@ class RedisBox:
         if box not in self._copy or self.world.chance(0.1):
             self._copy.setdefault(box, []).append(message)
         waiting = self.lists.setdefault(box, deque())
-        mangled = self._mangled() if self.mangles else None
         random = self.world.random
+        if self.mangles:
+            mangled = self._mangled()
+        else:
+            is_odd = not self.is_ideal and random.random() < ODD_SHARE
+            mangled = random.choice(("late", "double")) if is_odd else None
         if mangled == "drop":
             return
         if mangled == "late":
@@ -96,7 +104,7 @@ class RedisBox:
             self.lists.setdefault(box, deque()).append(message)
             self._wake(box, 1)
 
-    def _mangled(self) -> str | None:
+    def _mangled(self) -> str:
         kind = self.world.random.choice(list(self.mangles))
         self.mangles[kind] -= 1
         if self.mangles[kind] <= 0:

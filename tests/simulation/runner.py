@@ -22,6 +22,10 @@ from tests.simulation.simulation import DAY_SECONDS, DAYS, Simulation, determini
 from tests.simulation.world import Violation
 
 FAULTS_PER_SEED = 5
+SEVERE = ("disk_lost", "outbox_deleted", "postgres_restored", "postgres_failed_over")
+"""What makes steps that hardly anything else does: it strikes while another fault's effects last, in..."""
+COMPANY = 0.5
+"""...this share of seeds."""
 BATCH = 50
 T = TypeVar("T")
 Plan = list[tuple[int, str]]
@@ -77,9 +81,12 @@ def plan_of(seed: int, kinds: Sequence[str] = ()) -> Plan:
     random = Random(f"faults of {seed}")
     names = list(kinds) or list(FAULTS)
     lasts_ms = DAYS * DAY_SECONDS * 1000
-    return sorted(
+    plan = [
         (random.randrange(5_000, lasts_ms), random.choice(names)) for _ in range(FAULTS_PER_SEED)
-    )
+    ]
+    if not kinds and random.random() < COMPANY:
+        plan[0] = (plan[1][0] + random.randrange(500, 12_000), random.choice(SEVERE))
+    return sorted(plan)
 
 
 def run_seed(

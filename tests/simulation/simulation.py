@@ -215,7 +215,7 @@ class Simulation:
         for exchange in self.exchanges:
             exchange.asks = False
         for box in self.boxes:
-            box.is_up, box.cut, box.mangles = True, {}, {}
+            box.is_up, box.cut, box.mangles, box.is_ideal = True, {}, {}, True
             box.wake_all()
         for treasury in self.treasuries:
             treasury.cut, treasury.crash_in = "", 0
