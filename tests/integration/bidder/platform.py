@@ -63,8 +63,12 @@ class Treasury:
         self._no = 0
 
     async def run(self) -> None:
+        """Until it is cancelled."""
         box = wire.treasury_mailbox("local")
-        while True:
+        task = asyncio.current_task()
+        assert task is not None
+        # redis-py can lose the cancellation to an answer that arrives at the same moment.
+        while not task.cancelling():
             mail = await self._redis.blpop([box], timeout=1)
             if mail is None:
                 continue
