@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.simulation.machine import Settings
 
 AWAY = (OperationalError, RedisError, OSError)
+BUSY_MS = (500, 2_000)
+"""Between its rounds while a census is open, as often as in production; else"""
 TICK_MS = (4_000, 11_000)
 GATHER_MS = (300, 3_000)
 RESTART_MS = (300, 3_000)
@@ -108,7 +110,8 @@ class Treasury(Actor):
         except AWAY:
             self.world.note(self.name, "a store is away")
         self._read()
-        self.after(self.world.random.randrange(*TICK_MS), self._tick)
+        is_busy = not self.db.is_up or not self.store.gate().is_open
+        self.after(self.world.random.randrange(*(BUSY_MS if is_busy else TICK_MS)), self._tick)
 
     def _settle_soon(self) -> None:
         if not self._settles and self.chunks.ready():

@@ -124,6 +124,8 @@ class Truth(DiskTruth):
                 leases.setdefault(key, was)
             elif table is db.regions:
                 before.setdefault(key[0], db.days[key[0]])
+            elif table is db.censuses:
+                self._check_census()
             elif table is db.totals or table is db.balances:
                 scopes.add(key if isinstance(key, tuple) else (key,))
             if is_watching and id(table) in self._counted:
@@ -153,6 +155,20 @@ class Truth(DiskTruth):
             step = "quarantine"
         if step:
             self.world.coverage.ran(step, region, self.world.now)
+
+    def _check_census(self) -> None:
+        """A census that is complete has found all that bankers can spend (E4)."""
+        newest = self.db.newest_census()
+        if newest is None or not newest.is_complete:
+            return
+        for incarnation, banker in self.bankers.items():
+            known = self.db.incarnations.get(incarnation)
+            is_ended = known is not None and known.state != "open"
+            if not banker.is_alive or banker.is_stopping or is_ended:
+                continue
+            for lease_id in banker.book._open:
+                if lease_id not in self.db.leases:
+                    raise Violation("E4", f"{newest} does not know of a lease", (lease_id,))
 
     def _lease_changes(self, lease: LeaseState, was: LeaseState | None) -> None:
         if was is None:

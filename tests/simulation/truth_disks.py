@@ -78,8 +78,18 @@ class DiskTruth:
                 for change in entry.changes:
                     if change.kind != "accepted":
                         self.sealed[change.lease] = seq
+                    elif change.lease not in self.db.leases:
+                        self._accepts_lost(chunk.incarnation, change.lease)
             elif isinstance(entry, FenceEntry):
                 self.fenced[chunk.incarnation] = seq
+
+    def _accepts_lost(self, incarnation: bytes, lease_id: bytes) -> None:
+        """A grant that the database has lost arrives: after the census nobody counts on it (E4)."""
+        db = self.db
+        newest, known = db.newest_census(), db.incarnations.get(incarnation)
+        is_over = newest is not None and newest.is_complete and newest.server == db.server()
+        if db.is_up and is_over and known is not None and known.state == "open":
+            raise Violation("E4", f"accepted after {newest}", (lease_id,))
 
     def _debit(self, incarnation: bytes, seq: int, entry: AuctionEntry) -> None:
         debit = Debit(
