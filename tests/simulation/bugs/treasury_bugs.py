@@ -175,7 +175,7 @@ BUGS = (
             "if not is_vacant(hold):",
             "if False:",
         ),
-        faults=("disk_lost", "outbox_deleted"),
+        faults=("disk_lost", "outbox_deleted", "cut_from_redis", "redis_killed"),
     ),
     bug(
         "written_off_not_freed",
