@@ -77,8 +77,9 @@ def _look_for_lost(store: SettlementStore, message: Register, own: Incarnation) 
     if message.found is None or own.state != "open":
         return
     for one in store.unclosed(own.region):
-        # Mail may be old: a banker cannot have found the outbox of one that started after it.
-        is_older = one.pod == message.pod and one.started_ms < message.started_ms
+        # Mail may be old: a banker cannot have found the outbox of one that came after it. Which came first the database
+        # knows; the machine's calendar may have gone back in between.
+        is_older = one.pod == message.pod and one.registered_us < own.registered_us
         if is_older and one.id not in message.found and one.id not in message.copies:
             _missed(store, message, one)
 

@@ -23,6 +23,10 @@ SERVER: Final = """
 """Which cluster, on which timeline, since which start: every fail-over, restore and restart changes one of them."""
 INCARNATION_COLUMNS: Final = "id, region, pod, machine, started_at, state, settled_seq, settled_hash, mark, epoch, alarm, quarantine_mark"
 
+READ_COLUMNS: Final = (
+    f"{INCARNATION_COLUMNS}, (extract(epoch FROM registered_at) * 1000000)::bigint"
+)
+
 
 def _incarnation(row: tuple[Any, ...]) -> Incarnation:
     values = list(row)
@@ -102,7 +106,7 @@ class CensusRows:
     ) -> dict[bytes, Incarnation]:
         rows = fetch(
             f"""
-            SELECT {INCARNATION_COLUMNS} FROM escrow_incarnation WHERE id = ANY(%s) ORDER BY id
+            SELECT {READ_COLUMNS} FROM escrow_incarnation WHERE id = ANY(%s) ORDER BY id
             FOR {"UPDATE" if exclusive else "SHARE"}
             """,  # noqa: S608 - constants
             [uuids(ids)],
@@ -113,7 +117,7 @@ class CensusRows:
         written = execute(
             f"""
             INSERT INTO escrow_incarnation ({INCARNATION_COLUMNS}, registered_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now()) ON CONFLICT (id) DO NOTHING
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (id) DO NOTHING
             """,  # noqa: S608 - a constant
             [
                 *(uuid.UUID(bytes=new.id), new.region, new.pod[:64], new.machine[:200]),
@@ -141,7 +145,7 @@ class CensusRows:
     def unclosed(self, region: str | None = None) -> list[Incarnation]:
         rows = fetch(
             f"""
-            SELECT {INCARNATION_COLUMNS} FROM escrow_incarnation
+            SELECT {READ_COLUMNS} FROM escrow_incarnation
             WHERE state IN ('open', 'stopped') AND (%s::text IS NULL OR region = %s) ORDER BY id
             """,  # noqa: S608 - a constant
             [region, region],
@@ -151,7 +155,7 @@ class CensusRows:
     def quarantines(self) -> list[Incarnation]:
         rows = fetch(
             f"""
-            SELECT {INCARNATION_COLUMNS} FROM escrow_incarnation
+            SELECT {READ_COLUMNS} FROM escrow_incarnation
             WHERE state = 'quarantined' AND quarantine_mark IS NOT NULL ORDER BY id
             """  # noqa: S608 - a constant
         )
@@ -163,7 +167,7 @@ class CensusRows:
     def recent(self, region: str, since_ms: int) -> list[Incarnation]:
         rows = fetch(
             f"""
-            SELECT {INCARNATION_COLUMNS} FROM escrow_incarnation
+            SELECT {READ_COLUMNS} FROM escrow_incarnation
             WHERE region = %s AND (state <> 'closed' OR settled_at >= %s) ORDER BY id
             """,  # noqa: S608 - a constant
             [region, from_ms(since_ms)],

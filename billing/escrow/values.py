@@ -216,6 +216,8 @@ class Incarnation(Struct):
     quarantine_mark: int | None = None
     """Made when it was quarantined: what streams hold after this mark was answered after its end. None once what it
     took along is reconciled."""
+    registered_us: int = 0
+    """When the database first heard of it, on its own clock: which of two lives came first. Set by the store."""
 
     @property
     def is_done(self) -> bool:

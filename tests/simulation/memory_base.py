@@ -107,7 +107,11 @@ class MemoryBase:
     def insert_incarnation(self, new: Incarnation) -> bool:
         if new.id in self.db.incarnations:
             return False
-        self._put(self.db.incarnations, new.id, copy(new))
+        known = copy(new)
+        known.registered_us = 1 + max(
+            (one.registered_us for one in self.db.incarnations.values()), default=0
+        )
+        self._put(self.db.incarnations, new.id, known)
         return True
 
     def save_incarnation(self, changed: Incarnation) -> None:
