@@ -34,6 +34,7 @@ from rtbplatform.kernel.stream import (
 from rtbplatform.kernel.wire import Grant, LeaseRequest, Register
 from tests.properties.billing.two_stores import (
     EXCHANGE,
+    FIRST_ID,
     KEY,
     LATER_MS,
     REGIONS,
@@ -147,8 +148,10 @@ class Stores(TwoStores):
         stream: Stream = self.pick(data, self.streams)
         day = self.now_ms // 86_400_000
         starts = day * 86_400_000
+        # The numbers of leases and of requests are as unique as the treasury makes them.
+        number = next(self.ids)
         lease = Lease(
-            *(next(self.ids).to_bytes(16, "big"), 1_000 + stream.seq, 9_000 + stream.seq),
+            *(number.to_bytes(16, "big"), 1_000 + number - FIRST_ID, 9_000 + number - FIRST_ID),
             *(stream.id, self.advertiser, self.pick(data, self.campaigns), day, amount, 1),
             *(25_000, 0, 1_000, self.epoch, "USD", starts, starts + 86_400_000),
         ).signed(KEY)

@@ -37,6 +37,7 @@ TIMES = ProtocolTimes()
 KEY = b"k" * 32
 REGIONS = ("eu", "us")
 EXCHANGE = 5
+FIRST_ID = 1 << 64
 
 
 class OpenWire:
@@ -78,7 +79,7 @@ class TwoStores(RuleBasedStateMachine):
         db = Server(Random(1), self.pg.now_ms)
         self.model = MemoryStore(db, OpenWire(), BudgetCalendar())
         self.now_ms = NOW_MS
-        self.ids = itertools.count(1 << 64)
+        self.ids = itertools.count(FIRST_ID)
         self.streams: list[Stream] = []
         self._found()
 
@@ -165,7 +166,7 @@ class TwoStores(RuleBasedStateMachine):
         ids = [one.id for one in self.streams]
         debits = {key[0] for key in db.holds}
         for read in (
-            lambda store: store.lock_incarnations(ids, exclusive=False),
+            lambda store: _in_order(store.lock_incarnations(ids, exclusive=False)),
             lambda store: store.lock_days(db.days.keys()),
             lambda store: store.lock_scopes([(self.advertiser, one) for one in self.campaigns]),
             lambda store: {
@@ -216,6 +217,13 @@ class TwoStores(RuleBasedStateMachine):
 
 def _id(one: Incarnation) -> bytes:
     return one.id
+
+
+def _in_order(found: dict[bytes, Incarnation]) -> dict[bytes, Incarnation]:
+    """Each store has a clock of its own for when it first heard of one: what counts is which came first."""
+    for place, one in enumerate(sorted(found.values(), key=lambda one: one.registered_us)):
+        one.registered_us = place
+    return found
 
 
 def _sets(found: dict[bytes, list[Any]]) -> dict[bytes, set[Any]]:
