@@ -49,8 +49,18 @@ def postgres_killed(simulation: Simulation) -> None:
 
 
 def postgres_failed_over(simulation: Simulation) -> None:
-    """To a replica that was behind: the last transactions are gone."""
-    _postgres_down(simulation, "postgres_failed_over")
+    """To a replica that was behind: the last transactions are gone. Trouble seldom comes alone: the mail of a region may
+    be late since a moment before, so that letters about what is lost arrive after it."""
+    strikes(simulation, "postgres_failed_over", None, 30_000)
+    if simulation.world.chance(0.5):
+        simulation.world.random.choice(simulation.boxes).mangles["late"] = 80
+        simulation.world.stage.after(2_000, _fails_over, simulation)
+    else:
+        _fails_over(simulation)
+
+
+def _fails_over(simulation: Simulation) -> None:
+    simulation.db.is_up = False
     simulation.db.tables.lose(simulation.world.random.randrange(1, 40))
     simulation.world.stage.after(
         simulation.world.random.randrange(300, 5_000), simulation.postgres_up

@@ -148,7 +148,7 @@ BUGS = (
         "epoch_not_checked",
         "a lease of before a census is accepted after it",
         (f"{BOOK}.accept", "if lease.epoch < self.epoch:", "if False:"),
-        faults=("postgres_restored", "postgres_failed_over", "mail_late", "banker_paused"),
+        faults=("postgres_failed_over", "postgres_failed_over", "mail_late"),
     ),
     bug(
         "two_voids",
