@@ -23,7 +23,7 @@ from rtbplatform.kernel.notice import NOTICE_PURPOSE, read_token
 from rtbplatform.local.traffic import Traffic
 from tests.acceptance.platform import Platform
 from tests.acceptance.truth import now_ms
-from tests.chaos.notices import Notices
+from tests.chaos.notices import FAULTLESS, Notices
 from tests.chaos.sales import Sale, Seen
 from tests.chaos.scene import SUPPLY, Exchange, Scene
 
@@ -65,6 +65,12 @@ class Market:
         self.rate = SUPPLY * scene.imps_per_day() / day_seconds / per_request
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._notices: Notices | None = None
+
+    def be_faultless(self) -> None:
+        """The exchanges' own faults are over, too."""
+        if self._notices is not None:
+            self._notices.manner = FAULTLESS
 
     def start(self, seconds: float) -> None:
         self._thread = threading.Thread(target=self._run, args=(seconds,), daemon=True)
@@ -88,7 +94,7 @@ class Market:
             one.slug: sum(self._scene.sites(one.slug).values()) for one in self._scene.exchanges
         }
         async with aiohttp.ClientSession() as session:
-            notices = Notices(session, self._seed)
+            notices = self._notices = Notices(session, self._seed)
             loads = [
                 self._load(exchange, region, notices).open_loop(
                     self.rate

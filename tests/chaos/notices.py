@@ -7,14 +7,27 @@ import random
 from decimal import Decimal
 
 import aiohttp
+import msgspec
 
 from bench.answers import Bid
 from rtbplatform.kernel import money
 from tests.acceptance.truth import now_ms
 from tests.chaos.sales import Sale
 
-IN_TIME, LATE, LOSS = 0.62, 0.04, 0.16
-"""Shares of sales; the rest gets no notice."""
+
+class Manner(msgspec.Struct, frozen=True):
+    """How an exchange behaves: shares of sales that are billed in time, late, and lost; the rest gets no notice."""
+
+    in_time: float
+    late: float
+    loss: float
+    price_percent_min: int
+    """Of our price, what a notice bills at least."""
+
+
+ROUGH = Manner(0.62, 0.04, 0.16, 60)
+FAULTLESS = Manner(0.95, 0.0, 0.05, 95)
+"""When the faults are over: what exchanges do not bill, or bill late, would be under-delivery of their making."""
 DOUBLED = 0.12
 DELAY_S_MAX = 6.0
 LATE_S = (25.0, 32.0)
@@ -31,6 +44,7 @@ class Notices:
 
     def __init__(self, session: aiohttp.ClientSession, seed: int) -> None:
         self._session, self._seed = session, seed
+        self.manner = ROUGH
         self._tasks: set[asyncio.Task[None]] = set()
 
     def plan(self, sale: Sale, bid: Bid, horizon_s: int) -> None:
@@ -38,17 +52,18 @@ class Notices:
         rng = random.Random(f"{self._seed}/{sale.request_id}/{sale.imp}")
         if not horizon_s and rng.random() > AT_AUCTION_SHARE:
             return
-        what = rng.random()
-        price = (bid.price * Decimal(rng.randint(60, 104)) / 100).quantize(Decimal("0.0001"))
+        what, manner = rng.random(), self.manner
+        percent = rng.randint(manner.price_percent_min, 104)
+        price = (bid.price * Decimal(percent) / 100).quantize(Decimal("0.0001"))
         delay_s = rng.uniform(0, DELAY_S_MAX)
-        if what < IN_TIME:
+        if what < manner.in_time:
             self._later(sale, bid.burl, price, delay_s, horizon_s)
             if rng.random() < DOUBLED:
                 self._later(sale, bid.burl, price, delay_s + rng.uniform(0, 2), horizon_s)
-        elif what < IN_TIME + LATE:
+        elif what < manner.in_time + manner.late:
             if horizon_s:
                 self._later(sale, bid.burl, price, horizon_s + rng.uniform(*LATE_S), horizon_s)
-        elif what < IN_TIME + LATE + LOSS:
+        elif what < manner.in_time + manner.late + manner.loss:
             self._later(sale, bid.lurl.replace("${AUCTION_LOSS}", "102"), price, delay_s, horizon_s)
 
     async def finish(self) -> None:

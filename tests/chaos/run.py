@@ -105,6 +105,7 @@ def run(platform: Platform, asked: Options) -> bool:
     finally:
         hands.let_go()
     over_s = time.monotonic()
+    market.be_faultless()
     tell("          the faults are over")
     wait_until(platform.ready, within_s=READY_WITHIN_S, what="console and bidders answer")
     with truth.connected(platform) as connection:
