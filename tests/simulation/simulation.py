@@ -159,6 +159,9 @@ class Simulation:
     def postgres_up(self) -> None:
         if not self.db.is_up:
             self.db.restarted()
+            for treasury in self.treasuries:
+                if treasury.is_alive:
+                    treasury.hurry()
 
     # what persons find out
     def original_of(self, incarnation: bytes) -> File | None:

@@ -74,7 +74,7 @@ class Treasury(Actor):
         self.rounds = Rounds(self, self.store, self.journal, office)
         self.box.readers["treasury"] = lambda: (self, self._read) if self.is_alive else None
         self.after(1, self._greet)
-        self.after(self.world.random.randrange(1, 500), self._tick)
+        self.hurry()
 
     def die(self) -> None:
         super().die()
@@ -104,14 +104,23 @@ class Treasury(Actor):
             self.after(300, self._read)
         self._settle_soon()
 
-    def _tick(self) -> None:
+    def hurry(self) -> None:
+        """The next round comes as soon as in production."""
+        self._ticks_at_ms = self.world.now + self.world.random.randrange(1, 500)
+        self.after(self._ticks_at_ms - self.world.now, self._tick, self._ticks_at_ms)
+
+    def _tick(self, at_ms: int) -> None:
+        if at_ms != self._ticks_at_ms:
+            return
         try:
             self._run(self.rounds.tick, self.clock.wall_ms())
         except AWAY:
             self.world.note(self.name, "a store is away")
         self._read()
         is_busy = not self.db.is_up or not self.store.gate().is_open
-        self.after(self.world.random.randrange(*(BUSY_MS if is_busy else TICK_MS)), self._tick)
+        delay_ms = self.world.random.randrange(*(BUSY_MS if is_busy else TICK_MS))
+        self._ticks_at_ms = self.world.now + delay_ms
+        self.after(delay_ms, self._tick, self._ticks_at_ms)
 
     def _settle_soon(self) -> None:
         if not self._settles and self.chunks.ready():
