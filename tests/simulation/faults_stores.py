@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
     from tests.simulation.treasury import Treasury
 
+FIRST_BANKERS_MS = 4_000
+"""Until when every region's first banker has registered. A census does not wait for a region that the database has never
+heard of: a restore to before that is not survived without a person, and not simulated."""
+
 
 def redis_killed(simulation: Simulation) -> None:
     box = simulation.world.random.choice(simulation.boxes)
@@ -72,7 +76,8 @@ def postgres_restored(simulation: Simulation) -> None:
     _postgres_down(simulation, "postgres_restored")
     world = simulation.world
     back_ms = world.random.choice((3_000, 10_000, 30_000, 80_000))
-    lost = simulation.db.tables.restore(max(simulation.founded_ms, world.now - back_ms))
+    earliest_ms = simulation.founded_ms + FIRST_BANKERS_MS
+    lost = simulation.db.tables.restore(max(earliest_ms, world.now - back_ms))
     world.note("Postgres", "has lost transactions", lost)
     world.stage.after(world.random.randrange(300, 5_000), simulation.postgres_up)
 
