@@ -199,7 +199,8 @@ class Simulation:
         for look_ms in range(stops_ms + 2 * LOOK_MS, rests_ms, LOOK_MS):
             self._run_until(look_ms)
             with contextlib.suppress(Violation):
-                return checks.at_rest(self)
+                checks.at_rest(self)
+                return
         self._run_until(rests_ms)
         checks.at_rest(self)
 

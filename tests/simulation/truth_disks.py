@@ -75,13 +75,16 @@ class DiskTruth:
                 for outcome in entry.unknown:
                     self.by_seq[chunk.incarnation, outcome.seq].outcome = "unknown"
             elif isinstance(entry, LeaseEntry):
-                for change in entry.changes:
-                    if change.kind != "accepted":
-                        self.sealed[change.lease] = seq
-                    elif change.lease not in self.db.leases:
-                        self._accepts_lost(chunk.incarnation, change.lease)
+                self._lease_entry(chunk.incarnation, seq, entry)
             elif isinstance(entry, FenceEntry):
                 self.fenced[chunk.incarnation] = seq
+
+    def _lease_entry(self, incarnation: bytes, seq: int, entry: LeaseEntry) -> None:
+        for change in entry.changes:
+            if change.kind != "accepted":
+                self.sealed[change.lease] = seq
+            elif change.lease not in self.db.leases:
+                self._accepts_lost(incarnation, change.lease)
 
     def _accepts_lost(self, incarnation: bytes, lease_id: bytes) -> None:
         """A grant that the database has lost arrives: after the census nobody counts on it (E4)."""
