@@ -15,7 +15,6 @@ from django.utils import timezone
 from billing.audit.store import store_chunks
 from billing.ledger.deposits import deposit
 from billing.ledger.post import post, spend
-from billing.settlement.fold import Numbered
 from campaigns.models import Campaign, Exchange, User
 from campaigns.policy import SYSTEM
 from campaigns.services.exchange_save import exchange_create
@@ -52,7 +51,7 @@ def entries(cast: SimpleNamespace, campaign: Campaign, exchange: Exchange) -> No
         row.lines[0] = DebitLine(*_scaled(row.lines[0]))
     chunk = make_chunk(INCARNATION, 1, NOW_MS, GENESIS_HASH, rows)
     with transaction.atomic():
-        store_chunks([chunk], [Numbered(1, rows)])
+        store_chunks([chunk], [rows])
         place = {"campaign_id": campaign.pk, "day": DAY, "exchange_id": exchange.pk}
         stream = {"incarnation": INCARNATION, "first_seq": 1, "last_seq": 2}
         post([spend(cast.acme.pk, "USD", 3 * DOLLAR, **place, **stream)], timezone.now())
