@@ -59,7 +59,8 @@ def open_census() -> OpenCensus | None:
     if census is None or census.completed_at is not None:
         return None
     unclosed = list(Incarnation.objects.filter(state__in=("open", "stopped")).order_by("region"))
-    regions = sorted({row.region for row in unclosed} - set(census.regions))
+    known = {row.region for row in unclosed} | set(census.awaits)
+    regions = sorted(known - set(census.regions))
     waits = [f"the treasury of {region}, which has not compared its journal" for region in regions]
     silent = [row for row in unclosed if row.epoch < census.no]
     waits += [f"the banker of {row.pod}, {row.region} ({row.pk}, {row.state})" for row in silent]

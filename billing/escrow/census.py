@@ -34,7 +34,7 @@ def step(
     journal.refresh()
     if journal.compared != census.no and _compare(store, journal, region, census):
         reconcile()
-        _join(store, region, census)
+        _join(store, journal, region, census)
         journal.compared = census.no
     if not is_ready(census, store.unclosed()):
         return False
@@ -44,8 +44,11 @@ def step(
 
 
 def is_ready(census: Census, unclosed: Sequence[Incarnation]) -> bool:
-    """Whether every region with unclosed streams has compared its journal, and all of them have settled the mark."""
-    return all(one.region in census.regions and one.epoch >= census.no for one in unclosed)
+    """Whether every region that is known, or has unclosed streams, has compared its journal, and all streams have settled
+    the mark."""
+    return census.awaits <= census.regions and all(
+        one.region in census.regions and one.epoch >= census.no for one in unclosed
+    )
 
 
 def reopen(store: EscrowStore) -> None:
@@ -120,13 +123,14 @@ def _freeze_outdated(store: EscrowStore, journal: Journal) -> None:
             store.alarm("budget_frozen", f"campaign {campaign}", reason)
 
 
-def _join(store: EscrowStore, region: str, census: Census) -> None:
+def _join(store: EscrowStore, journal: Journal, region: str, census: Census) -> None:
     with store.transaction():
         newest = store.lock_census()
         if newest is not None and newest.no == census.no:
             newest.regions.add(region)
+            newest.awaits |= journal.regions()
             store.save_census(newest)
-            census.regions |= newest.regions
+            census.regions, census.awaits = newest.regions, newest.awaits
 
 
 def _complete(store: EscrowStore, census: Census) -> bool:
@@ -147,7 +151,9 @@ def _remember(store: EscrowStore, journal: Journal, region: str, now_ms: int) ->
             journal.registered(Life(one.id, region, one.pod, one.machine, one.started_ms))
         journal.budgets(store.budget_versions())
         journal.whole()
-    running = {one.id for one in store.unclosed(region)}
+    unclosed = store.unclosed()
+    journal.saw({one.region for one in unclosed})
+    running = {one.id for one in unclosed if one.region == region}
     gone = [
         one
         for one, life in journal.lives().items()

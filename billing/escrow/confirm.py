@@ -37,9 +37,10 @@ def confirm_census(store: EscrowStore, *, actor: Actor, region: str, reason: str
     """
     policy.require(actor, Action.SWITCHES_EDIT)
     _require_reason(reason)
-    if not store.knows_region(region):
-        raise ConfirmError(f"No banker of a region {region} was ever registered.")
     census = store.lock_census()
+    awaited = census.awaits if census is not None else set()
+    if region not in awaited and not store.knows_region(region):
+        raise ConfirmError(f"No banker of a region {region} was ever registered.")
     if census is None or region in census.regions:
         raise ConfirmError(f"No census waits for {region}.")
     census.regions.add(region)

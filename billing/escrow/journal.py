@@ -7,7 +7,7 @@ first lease, a budget before it is in force. Plain code over bytes; the file is 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -33,11 +33,17 @@ class Budgets(msgspec.Struct, frozen=True, tag="budgets"):
     versions: dict[int, int]
 
 
+class Regions(msgspec.Struct, frozen=True, tag="regions"):
+    """Regions that had bankers: a database restored to before their first one does not know of them."""
+
+    names: list[str]
+
+
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
     """From here on nothing is missing: it was the region's first start, or all that the database knew was written."""
 
 
-Record = Life | Budgets | Whole
+Record = Life | Budgets | Regions | Whole
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 
@@ -94,6 +100,7 @@ class Journal:
         self._read = read
         self._lives: dict[bytes, Life] = {}
         self._versions: dict[int, int] = {}
+        self._regions: set[str] = set()
         self.is_whole = False
         """Otherwise it was lost, or is new: what it lacks must not be taken for what never was."""
         self.damage = ""
@@ -120,6 +127,16 @@ class Journal:
     def versions(self) -> dict[int, int]:
         """The newest budget version known of each campaign."""
         return dict(self._versions)
+
+    def regions(self) -> set[str]:
+        """All regions that are known to have had bankers, this one or others."""
+        return self._regions | {life.region for life in self._lives.values()}
+
+    def saw(self, regions: Iterable[str]) -> None:
+        """Regions that have bankers now."""
+        new = sorted(set(regions) - self._regions)
+        if new:
+            self._write(Regions(new))
 
     def registered(self, life: Life) -> None:
         """Before the incarnation is told that it is known. Once written it is not written again."""
@@ -149,7 +166,7 @@ class Journal:
             for life in self._lives.values()
             if life.closed_ms is None or now_ms - life.closed_ms < KEPT_MS
         ]
-        records: list[Record] = [*kept, Budgets(self._versions)]
+        records: list[Record] = [*kept, Budgets(self._versions), Regions(sorted(self._regions))]
         if self.is_whole:
             records.append(Whole())
         return b"".join(encode(record) for record in records)
@@ -165,5 +182,7 @@ class Journal:
             case Budgets():
                 for campaign, version in record.versions.items():
                     self._versions[campaign] = max(version, self._versions.get(campaign, 0))
+            case Regions():
+                self._regions.update(record.names)
             case Whole():
                 self.is_whole = True

@@ -62,16 +62,19 @@ class CensusRows:
     def lock_census(self) -> Census | None:
         execute("SELECT pg_advisory_xact_lock(%s)", [CENSUS_LOCK])
         rows = fetch(
-            "SELECT no, server, regions, completed_at IS NOT NULL FROM escrow_census ORDER BY no DESC LIMIT 1"
+            "SELECT no, server, regions, awaits, completed_at IS NOT NULL FROM escrow_census ORDER BY no DESC LIMIT 1"
         )
-        return Census(rows[0][0], rows[0][1], set(rows[0][2]), rows[0][3]) if rows else None
+        if not rows:
+            return None
+        no, server, regions, awaits, is_complete = rows[0]
+        return Census(no, server, set(regions), set(awaits), is_complete)
 
     def open_census(self, server: str, above: int = 0) -> Census:
         execute("SELECT pg_advisory_xact_lock(%s)", [MARK_LOCK])
         base = max(self.newest_mark() + 1, self.now_ms() << 20, above + 1)
         census = Census(self._insert_mark(base + secrets.randbelow(1 << 20)), server)
         execute(
-            "INSERT INTO escrow_census (no, server, regions, opened_at) VALUES (%s, %s, '{}', now())",
+            "INSERT INTO escrow_census (no, server, regions, awaits, opened_at) VALUES (%s, %s, '{}', '{}', now())",
             [census.no, server],
         )
         return census
@@ -79,11 +82,14 @@ class CensusRows:
     def save_census(self, census: Census) -> None:
         execute(
             """
-            UPDATE escrow_census SET regions = %s,
+            UPDATE escrow_census SET regions = %s, awaits = %s,
                 completed_at = CASE WHEN %s THEN coalesce(completed_at, now()) END
             WHERE no = %s
             """,
-            [sorted(census.regions), census.is_complete, census.no],
+            [
+                *(sorted(census.regions), sorted(census.awaits)),
+                *(census.is_complete, census.no),
+            ],
         )
 
     def newest_mark(self) -> int:

@@ -234,6 +234,8 @@ class Census(Struct):
     """Which start of which Postgres it is of."""
     regions: set[str] = set()
     """Regions whose journal has been compared."""
+    awaits: set[str] = set()
+    """Regions that a journal knows: a restored database may have lost all that says that they exist."""
     is_complete: bool = False
 
 

@@ -143,4 +143,4 @@ class MemoryBase:
 
 
 def _census(census: Census) -> Census:
-    return replace(census, regions=set(census.regions))
+    return replace(census, regions=set(census.regions), awaits=set(census.awaits))

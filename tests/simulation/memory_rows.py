@@ -106,7 +106,10 @@ class MemoryRows(MemoryBase):
         db = self.db
         for lease in leases:
             key = (lease.advertiser, lease.campaign, lease.day)
-            request, number = (lease.incarnation, lease.request_no), (*key[1:], lease.no)
+            request, number = (
+                (lease.incarnation, lease.request_no),
+                (*key[1:], lease.incarnation, lease.no),
+            )
             if lease.id in db.leases or request in db.requests or number in db.numbers:
                 raise IntegrityError(f"lease {lease.id.hex()} is there, or its request or number")
             state = LeaseState(

@@ -85,7 +85,10 @@ class LeaseRow(models.Model):
             models.UniqueConstraint(
                 fields=["incarnation_id", "request_no"], name="lease_once_per_request"
             ),
-            models.UniqueConstraint(fields=["campaign_id", "day", "no"], name="lease_no"),
+            # Per stream, not per day: an outbox recovered after a restore brings numbers that were given again.
+            models.UniqueConstraint(
+                fields=["incarnation_id", "campaign_id", "day", "no"], name="lease_no"
+            ),
             models.CheckConstraint(
                 condition=Q(settled_micros__gte=0)
                 & Q(returned_micros__gte=0)

@@ -31,6 +31,8 @@ class CensusRow(models.Model):
     """Which start of which Postgres."""
     regions = ArrayField(models.CharField(max_length=32), default=list)
     """Regions whose journal has been compared, or that a person confirmed."""
+    awaits = ArrayField(models.CharField(max_length=32), default=list)
+    """Regions that a journal knows, whether the database does or not."""
     opened_at = models.DateTimeField(auto_now_add=True)
     completed_at = models.DateTimeField(null=True)
 

@@ -241,3 +241,16 @@ def test_the_commands_say_who_may_not(bank: Bank) -> None:
             call_command("confirm_census", "eu", by=email, reason="because")
         with pytest.raises(CommandError):
             call_command("confirm_budget", "1", by=email, reason="because")
+
+
+def test_a_census_waits_for_a_region_that_only_a_journal_knows(
+    bank: Bank, campaign: Campaign
+) -> None:
+    journal = new_journal()
+    journal.whole()
+    journal.saw({"eu", "us"})
+    restart_postgres()
+    assert not census.step(STORE, journal, "eu", lambda: None, NOW_MS)
+    write_mark(bank)
+    assert not census.step(STORE, journal, "eu", lambda: None, NOW_MS)
+    assert census.step(STORE, new_journal(), "us", lambda: None, NOW_MS)

@@ -109,3 +109,13 @@ def test_a_closed_life_is_remembered_as_long_as_its_outbox_is_kept(disk: Disk) -
     assert LIFE.incarnation in disk.journal().lives()
     disk.data = disk.journal().compacted(1_000 + KEPT_MS)
     assert disk.journal().lives() == {}
+
+
+def test_regions_that_were_seen_are_remembered_once() -> None:
+    lines: list[bytes] = []
+    journal = Journal(lines.append, None)
+    journal.saw({"eu", "us"})
+    journal.saw({"us"})
+    assert len(lines) == 1
+    assert Journal(lines.append, b"".join(lines)).regions() == {"eu", "us"}
+    assert Journal(lines.append, journal.compacted(0)).regions() == {"eu", "us"}
