@@ -73,8 +73,21 @@ def _disk_works(machine: Machine) -> None:
         file.fails = ""
 
 
+def _is_copied(simulation: Simulation) -> bool:
+    """Whether Postgres is there and knows what was granted: only then one may lose the disk that knows it too."""
+    newest = max(simulation.db.censuses.values(), key=lambda census: census.no, default=None)
+    if newest is None or not simulation.db.is_up or newest.server != simulation.db.server():
+        return False
+    is_complete: bool = newest.is_complete
+    return is_complete
+
+
 def disk_lost(simulation: Simulation) -> None:
     """A machine burns; its pod comes back with an empty disk, on the same file system or another."""
+    if not _is_copied(simulation):
+        simulation.world.stage.after(500, disk_lost, simulation)
+        return
+    simulation.destroyed_ms = simulation.world.now
     machine = any_machine(simulation, "disk_lost")
     machine.power_cut()
     same = simulation.world.chance(0.5)
@@ -87,6 +100,10 @@ def disk_lost(simulation: Simulation) -> None:
 
 def outbox_deleted(simulation: Simulation) -> None:
     """Under the running banker's feet: it writes on into a file that has no name any more."""
+    if not _is_copied(simulation):
+        simulation.world.stage.after(500, outbox_deleted, simulation)
+        return
+    simulation.destroyed_ms = simulation.world.now
     machine = any_machine(simulation, "outbox_deleted")
     file = machine.disk.files.pop(machine.banker.incarnation, None)
     if file is not None:
@@ -96,6 +113,9 @@ def outbox_deleted(simulation: Simulation) -> None:
 
 def disk_cloned(simulation: Simulation) -> None:
     """A machine's files turn up on another one of the region; or, put back from a backup, on its own."""
+    if not _is_copied(simulation):
+        simulation.world.stage.after(500, disk_cloned, simulation)
+        return
     machine = any_machine(simulation, "disk_cloned")
     others = [one for one in simulation.machines if one.region == machine.region]
     target = simulation.world.random.choice(others)
@@ -103,6 +123,7 @@ def disk_cloned(simulation: Simulation) -> None:
         if target is not machine or file.owner is None:
             clone = file.cloned()
             if target is machine:
+                simulation.destroyed_ms = simulation.world.now
                 simulation.people.lost_files[file.incarnation] = machine.disk.files.pop(
                     file.incarnation
                 )

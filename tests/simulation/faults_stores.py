@@ -65,7 +65,8 @@ def postgres_failed_over(simulation: Simulation) -> None:
 
 def _fails_over(simulation: Simulation) -> None:
     simulation.db.is_up = False
-    simulation.db.tables.lose(simulation.world.random.randrange(1, 40))
+    lost = simulation.world.random.randrange(1, 40)
+    simulation.db.tables.lose(lost, simulation.destroyed_ms)
     simulation.world.stage.after(
         simulation.world.random.randrange(300, 5_000), simulation.postgres_up
     )
@@ -76,7 +77,8 @@ def postgres_restored(simulation: Simulation) -> None:
     _postgres_down(simulation, "postgres_restored")
     world = simulation.world
     back_ms = world.random.choice((3_000, 10_000, 30_000, 80_000))
-    earliest_ms = simulation.founded_ms + FIRST_BANKERS_MS
+    # Not to before a disk was destroyed: of what was granted there are two copies, and one must be left.
+    earliest_ms = max(simulation.founded_ms + FIRST_BANKERS_MS, simulation.destroyed_ms)
     lost = simulation.db.tables.restore(max(earliest_ms, world.now - back_ms))
     world.note("Postgres", "has lost transactions", lost)
     world.stage.after(world.random.randrange(300, 5_000), simulation.postgres_up)

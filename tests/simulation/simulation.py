@@ -65,6 +65,8 @@ class Simulation:
         self.people = People(self)
         self._found()
         self.founded_ms = world.now
+        self.destroyed_ms = 0
+        """When a disk was destroyed last."""
         self.journals = {region: JournalDisk() for region in REGIONS}
         self.treasuries: list[Treasury] = []
         for region in REGIONS:

@@ -62,9 +62,10 @@ class Tables:
         self._back_to(self._commits[-1][1] if self._commits else 0)
         return lost
 
-    def lose(self, transactions: int) -> int:
-        """Without its last transactions: how many are lost."""
-        lost = min(transactions, max(0, len(self._commits) - 1))
+    def lose(self, transactions: int, earliest_ms: int = 0) -> int:
+        """Without its last transactions, but none of before `earliest_ms`: how many are lost."""
+        later = sum(at_ms > earliest_ms for at_ms, _ in self._commits[-transactions:])
+        lost = min(later, max(0, len(self._commits) - 1))
         if lost:
             del self._commits[-lost:]
             self._back_to(self._commits[-1][1])
