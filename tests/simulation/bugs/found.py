@@ -19,7 +19,7 @@ FOUND: dict[str, int] = {
     "horizon_on_the_wrong_clock": 6,
     "journal_not_compared": 14,
     "last_chunk_not_chained": 1,
-    "late_bill_charged": 5,
+    "late_bill_charged": 6,
     "late_commit_is_not_void": 1,
     "loss_after_capture": 1,
     "loss_pays_nothing_back": 1,

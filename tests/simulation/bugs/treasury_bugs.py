@@ -109,7 +109,7 @@ BUGS = (
     bug(
         "census_skipped",
         "a started Postgres grants before anybody was heard",
-        ("billing.escrow.census:is_ready", "return all(", "return True or all("),
+        ("billing.escrow.census:is_ready", "return census.awaits", "return True or census.awaits"),
         faults=RESTORES,
     ),
     bug(
