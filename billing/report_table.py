@@ -10,7 +10,7 @@ from rtbplatform.kernel.money import format_micros
 NAMES = ("campaign", "day", "currency")
 TERMS = ("available", "allocated", "leased", "held", "settled", "quarantined", "written_off")
 """They add up to the budget in force."""
-AMOUNTS = ("budget", *TERMS, "delivered", "unknown", "platform_loss", "asked")
+AMOUNTS = ("budget", *TERMS, "delivered", "unknown", "charged", "platform_loss", "asked")
 
 
 def table(lines: Sequence[ReportLine]) -> list[str]:

@@ -25,6 +25,8 @@ _PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
 class _Look(msgspec.Struct, frozen=True):
+    """What this banker has seen happen: a worker's first report is where it begins to look."""
+
     at_ms: int
     totals: dict[str, int]
     histograms: dict[str, list[int]]
@@ -41,9 +43,10 @@ class Health:
 
     def look(self, own: dict[str, int], relay_lag: int, boot_ms: int, wall_ms: int) -> PodHealth:
         """One look, each second. `own` are totals of the banker."""
-        counters, histograms = self._workers.totals()
-        totals = {**_requests(counters), **own}
-        self._looks.append(_Look(boot_ms, totals, histograms))
+        counters, _ = self._workers.totals()
+        seen, histograms = self._workers.seen()
+        seen_totals = {**_requests(seen), **own}
+        self._looks.append(_Look(boot_ms, seen_totals, histograms))
         before = self._looks[0]
         seconds = max(1, boot_ms - before.at_ms) / 1000
         recent = {name: _since(counts, before, name) for name, counts in histograms.items()}
@@ -53,10 +56,10 @@ class Health:
             made_ms=wall_ms,
             workers=len(self._workers.workers),
             snapshot_version=self._snapshot_version(),
-            totals=totals,
+            totals={**_requests(counters), **own},
             rates={
                 name: round((value - before.totals.get(name, 0)) / seconds, 3)
-                for name, value in totals.items()
+                for name, value in seen_totals.items()
             },
             latency_ms={
                 name: percentile(recent.get("rtb_latency_ms", []), share)

@@ -16,6 +16,7 @@ class WorkerState(msgspec.Struct):
     counters: dict[str, int] = {}
     gauges: dict[str, float] = {}
     histograms: dict[str, list[int]] = {}
+    has_reported: bool = False
 
 
 class WorkerMetrics:
@@ -25,6 +26,8 @@ class WorkerMetrics:
         self._live: dict[int, WorkerState] = {}
         self._counters: dict[str, int] = {}
         self._histograms: dict[str, list[int]] = {}
+        self._earlier_counters: dict[str, int] = {}
+        self._earlier_histograms: dict[str, list[int]] = {}
         self.overflown = 0
 
     @property
@@ -45,6 +48,9 @@ class WorkerMetrics:
         state.counters = message.counters
         state.gauges = message.gauges
         state.histograms = message.histograms
+        if not state.has_reported:
+            state.has_reported = True
+            _add(self._earlier_counters, self._earlier_histograms, state)
 
     def ended(self, connection: int) -> None:
         """Keeps what it had counted."""
@@ -59,6 +65,18 @@ class WorkerMetrics:
         histograms = {name: list(counts) for name, counts in self._histograms.items()}
         for state in self._live.values():
             _add(counters, histograms, state)
+        return counters, histograms
+
+    def seen(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """The totals without each worker's first report: that covers its whole life, of which this banker may have seen
+        nothing (it was started again, the worker was not)."""
+        counters, histograms = self.totals()
+        for name, value in self._earlier_counters.items():
+            counters[name] = counters.get(name, value) - value
+        for name, counts in self._earlier_histograms.items():
+            all_counts = histograms.get(name, [])
+            if len(all_counts) == len(counts):
+                histograms[name] = [a - b for a, b in zip(all_counts, counts, strict=True)]
         return counters, histograms
 
 

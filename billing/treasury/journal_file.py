@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -11,8 +12,20 @@ from pathlib import Path
 import structlog
 
 from billing.escrow.journal import Journal
+from rtbplatform.kernel.environment import SettingsError
 
 log = structlog.get_logger(__name__)
+
+
+def open_journal(path: str) -> JournalFile:
+    """The file that TREASURY_JOURNAL names. Raises SettingsError, which says what to change, when it cannot be used."""
+    try:
+        return JournalFile(Path(path))
+    except OSError as error:
+        raise SettingsError(
+            f"TREASURY_JOURNAL must be a file that the treasury can make and write (it is {path!r}: {error.strerror}):"
+            " name one in a folder that its user may write to, on a disk that is not Postgres's"
+        ) from error
 
 
 class JournalFile:
@@ -22,6 +35,8 @@ class JournalFile:
         """Raises OSError."""
         self._path = path
         self._one_at_a_time = threading.Lock()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.with_suffix(".lock").open("ab")
         alone = self._is_alone()

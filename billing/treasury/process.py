@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from billing.settlement.postgres import PgSettlementStore
 from billing.treasury.coordination import Coordination
 from billing.treasury.database_clock import DatabaseClock
 from billing.treasury.desk import Desk
-from billing.treasury.journal_file import JournalFile
+from billing.treasury.journal_file import open_journal
 from billing.treasury.listener import Listener
 from billing.treasury.mailroom import Mailroom, connect
 from billing.treasury.publishing import Publishing
@@ -37,6 +36,7 @@ class Treasury:
     """One region's treasury. Several may run: everything they do goes through the same locked rows."""
 
     def __init__(self, settings: Platform) -> None:
+        """Raises SettingsError when the journal's file cannot be used."""
         self.stopping = Stopping()
         times = ProtocolTimes().divided(settings.protocol_time_divisor)
         self._office = Office(settings.region, times, derive(settings.rtb_secret, LEASE_PURPOSE))
@@ -44,7 +44,7 @@ class Treasury:
         self.mailroom = Mailroom(client, settings.region, settings.rtb_secret)
         self._store = PgSettlementStore(BudgetCalendar(settings.budget_day_seconds))
         clock = DatabaseClock(SystemClock(), self._store.now_ms)
-        self._journal = JournalFile(Path(settings.treasury_journal))
+        self._journal = open_journal(settings.treasury_journal)
         journal = self._journal.journal
         lease_key = self._office.lease_key
         self.settler = Settler(self.mailroom, self._store, lease_key, self.stopping.wait)

@@ -68,8 +68,16 @@ class ExchangeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        horizon = self.fields["billing_horizon_s"]
-        horizon.help_text = horizon_help(self["billing_horizon_s"].value())
+        self.fields["billing_horizon_s"].help_text = horizon_help(
+            self._entered("billing_horizon_s")
+        )
+
+    def _entered(self, name: str) -> object:
+        """As it stands in the form, without its bound field: Django keeps that with the help text it then has."""
+        field = self.fields[name]
+        if not self.is_bound:
+            return self.get_initial_for_field(field, name)
+        return field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
 
     def values(self) -> dict[str, Any]:
         data = dict(self.cleaned_data)

@@ -201,7 +201,7 @@ class Platform(Common, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             examples=["/var/lib/rtb/eu-west-1.journal"],
-            description="The region's journal: what its treasury remembers of registered bankers and budgets when Postgres is restored. On a disk that is not Postgres's; all treasuries of a region share it.",
+            description="The region's journal: what its treasury remembers of registered bankers and budgets when Postgres is restored. On a disk that is not Postgres's; all treasuries of a region share it. `make run` sets it itself, a file in VAR_DIR for each region.",
         ),
     ] = "var/journal/treasury.journal"
     email_url: Annotated[

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from billing.escrow.models import CampaignDay
 from billing.report_table import TERMS
 from campaigns.models import Campaign
 from rtbplatform.kernel.events import (
@@ -73,6 +74,14 @@ def test_the_reports_terms_add_up_to_the_budget(bank: Bank, campaign: Campaign) 
     assert cells["settled"] == cells["delivered"] == "0.00003"
     assert cells["leased"] == "0.00017"
     assert sum(parse_micros(cells[term]) for term in TERMS) == parse_micros(cells["budget"])
+
+
+def test_the_report_says_what_the_advertiser_is_charged(bank: Bank, campaign: Campaign) -> None:
+    bank.settle(debit(bank.lease(campaign.pk), 30))
+    CampaignDay.objects.filter(campaign_id=campaign.pk).update(forgiven_micros=10)
+    _, header, row = printed("budget_report").splitlines()
+    cells = dict(zip(header.split(), row.split(), strict=True))
+    assert (cells["charged"], cells["platform_loss"]) == ("0.00002", "0.00001")
 
 
 def test_the_report_says_its_unit_and_its_sum(campaign: Campaign) -> None:

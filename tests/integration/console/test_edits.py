@@ -203,6 +203,14 @@ def test_the_history_tells_who_changed_what_from_what_to_what(
     assert "Targeting: Countries" in page
 
 
+def test_an_exchanges_form_says_what_its_horizon_costs(
+    cast: SimpleNamespace, as_: Callable[[User], Client]
+) -> None:
+    exchange = exchange_create(actor=SYSTEM, slug="ex", name="Ex", billing_horizon_s=600)
+    url = reverse("console:exchange_edit", args=[exchange.pk])
+    assert "600 s 6.9 %" in as_(cast.operator).get(url).content.decode()
+
+
 def test_a_new_key_is_shown_once(cast: SimpleNamespace, as_: Callable[[User], Client]) -> None:
     exchange = exchange_create(actor=SYSTEM, slug="ex", name="Ex")
     browser = as_(cast.operator)

@@ -30,4 +30,9 @@ def test_a_win_rate_that_is_none_is_refused(win_rate: float) -> None:
 @pytest.mark.parametrize(("entered", "said"), [("600", "600 s 6.9 %"), ("x", "3600 s 42 %")])
 def test_the_form_says_what_the_entered_horizon_costs(entered: str, said: str) -> None:
     form = ExchangeForm({"billing_horizon_s": entered})
-    assert said in str(form.fields["billing_horizon_s"].help_text)
+    assert said in form["billing_horizon_s"].help_text
+
+
+def test_an_untouched_form_says_what_the_present_horizon_costs() -> None:
+    form = ExchangeForm(initial={"billing_horizon_s": 600})
+    assert "600 s 6.9 %" in form["billing_horizon_s"].help_text

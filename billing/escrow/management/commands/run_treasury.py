@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from billing.treasury.process import Treasury
+from rtbplatform.kernel.environment import SettingsError
 
 LIMITS = (
     "-c idle_in_transaction_session_timeout=5s -c lock_timeout=3s -c statement_timeout=20s"
@@ -32,7 +33,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         limit_transactions()
-        treasury = Treasury(settings.PLATFORM)
+        try:
+            treasury = Treasury(settings.PLATFORM)
+        except SettingsError as error:
+            self.stderr.write(str(error))
+            sys.exit(2)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: treasury.stopping.set())
         sys.exit(treasury.run())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from billing.escrow.journal import Life
-from billing.treasury.journal_file import JournalFile
+from billing.treasury.journal_file import JournalFile, open_journal
+from rtbplatform.kernel.environment import SettingsError
 
 
 def life(number: int) -> Life:
@@ -59,3 +62,16 @@ def test_a_damaged_journal_is_kept_and_a_new_one_begins(tmp_path: Path) -> None:
     (kept,) = tmp_path.glob("*.damaged-*")
     assert kept.read_bytes().startswith(b"nonsense")
     assert lives(path) == set()
+
+
+@pytest.mark.parametrize("place", ["taken/eu.journal", "folder", "."])
+def test_a_place_that_cannot_be_written_is_refused_in_a_sentence_that_names_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_bytes(b"a file where a folder should be")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(
+        SettingsError, match=rf"^TREASURY_JOURNAL must be a file .*'{place}': .*: name"
+    ):
+        open_journal(place)
