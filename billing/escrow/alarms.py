@@ -24,6 +24,14 @@ def raise_alarm(kind: str, subject: str, text: str) -> None:
     log.error("alarm", kind=kind, subject=subject, text=text)
 
 
+def clear_alarms_about(subject: str, kinds: Collection[str]) -> int:
+    """Clears the open alarms of these kinds about one subject, once a person has decided; returns how many."""
+    return execute(
+        "UPDATE escrow_alarm SET cleared_at = now() WHERE subject = %s AND cleared_at IS NULL AND kind = ANY(%s)",
+        [subject, list(kinds)],
+    )
+
+
 def clear_alarms(kind: str, except_subjects: Collection[str]) -> int:
     """Clears the open alarms of a kind whose subject is right again; returns how many."""
     return execute(

@@ -13,7 +13,16 @@ from django.core.management import CommandError, call_command
 
 from bidder.banker.group import Batch
 from bidder.banker.shelf import Shelf
-from billing.escrow.models import BudgetScope, CampaignDay, HoldRow, Incarnation, LeaseRow, SignOff
+from billing.escrow.alarms import raise_alarm
+from billing.escrow.models import (
+    Alarm,
+    BudgetScope,
+    CampaignDay,
+    HoldRow,
+    Incarnation,
+    LeaseRow,
+    SignOff,
+)
 from billing.escrow.quarantine import QuarantineError, quarantine, reopen
 from billing.escrow.write_off import write_off
 from billing.ledger.models import Transaction
@@ -276,13 +285,59 @@ def test_a_write_off_is_shown_first_and_then_signed_by_two(
 
 @pytest.mark.parametrize(
     ("amount", "sentence"),
-    [("nothing", "not an amount"), ("0.0000001", "6 decimals"), ("-1", "cannot have been")],
+    [
+        ("nothing", "^'nothing' is not an amount: it is written like"),
+        *(
+            (text, "is not an amount")
+            for text in ("0.0000001", "-1", "1e3", "\u0661", " 1", "1.", "NaN")
+        ),
+        ("", "is not written like"),
+        ("1000000000000.000001", "at most 1000000000000 units"),
+        ("9" * 5_000, "at most 1000000000000 units"),
+    ],
 )
 def test_an_amount_that_cannot_be_is_refused(
     lost: list[str], people: list[str], amount: str, sentence: str
 ) -> None:
     with pytest.raises(CommandError, match=sentence):
         write_off_command(lost, people, amount)
+
+
+def test_more_than_is_in_quarantine_must_be_meant(
+    lost: list[str], people: list[str], the_day: Day
+) -> None:
+    with pytest.raises(CommandError, match=r"more than is in quarantine.*--beyond-quarantine"):
+        write_off_command(lost, people, "0.0003")
+    assert terms(the_day()) == {"quarantined": 200}
+    assert not SignOff.objects.exists()
+    write_off_command(lost, people, "0.0003", "--beyond-quarantine")
+    assert terms(the_day()) == {"settled": 200, "late": 100}
+
+
+def test_every_delivered_counts_however_often_it_is_said(
+    lost: list[str], people: list[str], the_day: Day
+) -> None:
+    Exchange.objects.create(slug="second", name="Second", currencies=["USD"])
+    other = lost[1].replace("/demo", "/second")
+    write_off_command(lost, people, "0.00008", "--delivered", f"{other}=0.00001")
+    assert terms(the_day()) == {"settled": 90, "written_off": 110}
+
+
+def test_a_second_write_off_says_that_there_was_one(lost: list[str], people: list[str]) -> None:
+    write_off_command(lost, people, "0")
+    with pytest.raises(CommandError, match="was written off"):
+        write_off_command(lost, people, "0.00008")
+
+
+def test_a_write_off_clears_the_alarms_of_its_incarnation(
+    lost: list[str], people: list[str]
+) -> None:
+    raise_alarm("outbox_lost", lost[0], "gone")
+    raise_alarm("outbox_lost", "another", "gone")
+    write_off_command(lost, people, "0", "--dry-run")
+    assert Alarm.objects.filter(cleared_at=None).count() == 2
+    write_off_command(lost, people, "0")
+    assert Alarm.objects.get(cleared_at=None).subject == "another"
 
 
 def test_nobody_signs_off_their_own_write_off(lost: list[str], people: list[str]) -> None:
@@ -336,6 +391,65 @@ def test_a_found_outbox_is_fenced_and_settled_to_its_end(
     assert SignOff.objects.get().kind == "recover"
     with pytest.raises(CommandError, match="not in quarantine: it is closed"):
         recover_command(path, people)
+
+
+def test_an_older_copy_is_refused_and_the_newest_file_is_settled_then(
+    bank: Bank, campaign: Campaign, the_day: Day, people: list[str], tmp_path: Path
+) -> None:
+    lease = bank.lease(campaign.pk)
+    chunks = [bank.chunk(debit(lease, 10)) for _ in range(3)]
+    bank.take(chunks[:2])
+    quarantine(STORE, bank.incarnation, reason="its disk was gone")
+    old, newest = filed(bank, tmp_path / "a", chunks[0]), filed(bank, tmp_path / "b", *chunks)
+    with pytest.raises(CommandError, match="ends at entry 1; the ledger has settled 2 already"):
+        recover_command(old, people)
+    assert terms(the_day()) == {"settled": 20, "quarantined": 180}
+    assert not SignOff.objects.exists()
+    recover_command(newest, people)
+    assert terms(the_day()) == {"settled": 30}
+
+
+def test_a_copy_that_went_its_own_way_is_refused(
+    bank: Bank, campaign: Campaign, the_day: Day, people: list[str], tmp_path: Path
+) -> None:
+    lease = bank.lease(campaign.pk)
+    first = bank.chunk(debit(lease, 10))
+    fork = bank.seq, bank.hash
+    bank.take([first, bank.chunk(debit(lease, 10))])
+    bank.seq, bank.hash = fork
+    copy = filed(bank, tmp_path, first, bank.chunk(debit(lease, 20)))
+    quarantine(STORE, bank.incarnation, reason="its disk was gone")
+    before = terms(the_day())
+    with pytest.raises(CommandError, match="another entry 2 than the ledger has settled"):
+        recover_command(copy, people)
+    assert terms(the_day()) == before
+
+
+def test_a_recovery_that_fails_leaves_a_quarantine_and_its_alarm(
+    bank: Bank, campaign: Campaign, the_day: Day, people: list[str], tmp_path: Path
+) -> None:
+    lease = bank.lease(campaign.pk)
+    good, bad = bank.chunk(debit(lease, 30)), bank.chunk(debit(lease, 500))
+    path = filed(bank, tmp_path, good, bad)
+    quarantine(STORE, bank.incarnation, reason="its disk was gone")
+    with pytest.raises(CommandError, match="cannot be settled beyond entry"):
+        recover_command(path, people)
+    assert Incarnation.objects.get().state == "quarantined"
+    assert terms(the_day()) == {"settled": 30, "quarantined": 170}
+    assert Alarm.objects.get(cleared_at=None).kind == "stream_stopped"
+
+
+def test_a_recovery_clears_the_alarms_and_leaves_no_lock(
+    bank: Bank, campaign: Campaign, people: list[str], tmp_path: Path
+) -> None:
+    path = filed(bank, tmp_path, bank.chunk(LossEntry(0, 1, "")))
+    for lock in tmp_path.glob("*.lock"):
+        lock.unlink()
+    raise_alarm("outbox_lost", uuid_text(bank.incarnation), "gone")
+    quarantine(STORE, bank.incarnation, reason="its disk was gone")
+    recover_command(path, people)
+    assert not Alarm.objects.filter(cleared_at=None).exists()
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_file_whose_incarnation_is_not_in_quarantine_is_left_alone(

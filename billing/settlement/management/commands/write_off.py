@@ -26,9 +26,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--delivered",
             nargs="*",
+            action="extend",
             default=[],
             metavar="CAMPAIGN/DAY/EXCHANGE=AMOUNT",
             help="what was delivered, in units of the currency; what is not named was not",
+        )
+        parser.add_argument(
+            "--beyond-quarantine",
+            action="store_true",
+            help="more was delivered than is in quarantine: the platform pays the rest",
         )
         parser.add_argument("--dry-run", action="store_true", help="only show what would move")
 
@@ -44,6 +50,7 @@ class Command(BaseCommand):
                 statement=options["statement"],
                 delivered=delivered_of(store, name, options["delivered"], calendar),
                 dry_run=options["dry_run"],
+                beyond_quarantine=options["beyond_quarantine"],
             )
         except QuarantineError as error:
             raise CommandError(str(error)) from error
