@@ -11,10 +11,15 @@ import pytest
 import redis as redis_client
 from django.conf import settings as django_settings
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 _TRUNCATE = 32  # bit of pg_trigger.tgtype
 _LAST_DATABASE = 15
+
+# Properties are about results: how long an example takes depends on what else the machine does.
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -51,4 +51,7 @@ FOUND: dict[str, int] = {
     "void_credited_twice": 1,
     "void_stays_posted": 1,
     "written_off_not_freed": 1,
+    "epoch_not_checked": 485,
+    "mark_without_horizon": 301,
+    "marks_of_a_lost_history": 338,
 }
